@@ -1,0 +1,76 @@
+// The words of generated names: our own choice of adjectives nobody minds to wear, and of scientists and hackers.
+#pragma once
+#include <array>
+#include <string_view>
+
+namespace contain::ids::words {
+
+inline constexpr auto adjectives = std::to_array<std::string_view>({
+    "able",     "airy",     "ample",    "amused",   "arctic",  "artful",   "avid",    "balmy",    "blithe",
+    "bold",     "boring",   "brave",    "breezy",   "bright",  "brisk",    "calm",    "candid",   "careful",
+    "cheery",   "chipper",  "civil",    "clear",    "clever",  "cosmic",   "cozy",    "crisp",    "curious",
+    "dapper",   "daring",   "deft",     "diligent", "dreamy",  "eager",    "early",   "earnest",  "easy",
+    "elastic",  "elated",   "electric", "endless",  "epic",    "even",     "exact",   "fair",     "fancy",
+    "fearless", "festive",  "fleet",    "floral",   "fluent",  "fond",     "frank",   "free",     "fresh",
+    "gallant",  "gentle",   "giddy",    "gilded",   "glad",    "gleaming", "golden",  "graceful", "grand",
+    "happy",    "hardy",    "hearty",   "helpful",  "honest",  "humble",   "icy",     "ideal",    "jaunty",
+    "jolly",    "jovial",   "keen",     "kind",     "lively",  "logical",  "loyal",   "lucid",    "lucky",
+    "lunar",    "magnetic", "mellow",   "merry",    "mighty",  "mindful",  "modest",  "musing",   "neat",
+    "nimble",   "noble",    "opal",     "open",     "patient", "peaceful", "playful", "plucky",   "polite",
+    "proud",    "prudent",  "quick",    "quiet",    "quirky",  "radiant",  "rapid",   "ready",    "regal",
+    "restful",  "robust",   "rosy",     "rustic",   "sage",    "serene",   "sharp",   "shiny",    "silent",
+    "silver",   "simple",   "sleek",    "sleepy",   "smart",   "snug",     "solar",   "solid",    "spirited",
+    "spry",     "steady",   "stellar",  "sturdy",   "subtle",  "sunny",    "swift",   "tender",   "tidy",
+    "tranquil", "trusty",   "upbeat",   "valiant",  "velvet",  "verdant",  "vivid",   "warm",     "whimsical",
+    "wise",     "witty",    "wry",      "zealous",  "zippy",
+});
+
+inline constexpr auto surnames = std::to_array<std::string_view>({
+    "abel",       "adleman",    "agnesi",       "aho",           "aiken",       "alcock",      "allen",
+    "amdahl",     "ampere",     "apgar",        "archimedes",    "aristarchus", "atanasoff",   "avogadro",
+    "babbage",    "backus",     "banach",       "banneker",      "bardeen",     "bartik",      "bassi",
+    "bayes",      "becquerel",  "bellard",      "bentley",       "berners",     "bernoulli",   "bernstein",
+    "blackburn",  "blackwell",  "blum",         "bohm",          "bohr",        "boltzmann",   "boole",
+    "borlaug",    "bose",       "boyle",        "bragg",         "brahe",       "bricklin",    "brooks",
+    "brouwer",    "burnell",    "cannon",       "cantor",        "carmack",     "carson",      "cartwright",
+    "cauchy",     "cavendish",  "cerf",         "chandrasekhar", "chatelet",    "chaum",       "church",
+    "clarke",     "codd",       "conway",       "copernicus",    "cori",        "coulomb",     "cox",
+    "crick",      "curie",      "cutler",       "dahl",          "dalton",      "darwin",      "davies",
+    "dedekind",   "deutsch",    "diffie",       "dijkstra",      "dirac",       "doppler",     "dresselhaus",
+    "earle",      "easley",     "eckert",       "edison",        "edwards",     "ehrlich",     "einstein",
+    "elion",      "ellis",      "emeagwali",    "engelbart",     "erdos",       "estrin",      "euclid",
+    "euler",      "faggin",     "fano",         "faraday",       "farnsworth",  "feigenbaum",  "feinler",
+    "fermat",     "fermi",      "feynman",      "fibonacci",     "fisher",      "flamm",       "floyd",
+    "fourier",    "franklin",   "fresnel",      "galileo",       "galois",      "galvani",     "gauss",
+    "germain",    "gibbs",      "gilbert",      "godel",         "goeppert",    "goldberg",    "goldwasser",
+    "goodall",    "gosling",    "gosper",       "granville",     "gray",        "greenblatt",  "hadamard",
+    "halley",     "hamilton",   "hamming",      "hardy",         "hawking",     "heaviside",   "heisenberg",
+    "hellman",    "helmholtz",  "henry",        "herschel",      "hertz",       "hilbert",     "hinton",
+    "hoare",      "hodgkin",    "holberton",    "hollerith",     "holmes",      "hopper",      "hubble",
+    "humboldt",   "hutton",     "huygens",      "hypatia",       "iverson",     "jacobi",      "jacquard",
+    "jansky",     "jemison",    "jennings",     "joliot",        "joule",       "kalman",      "kapitsa",
+    "kapor",      "karp",       "kay",          "keldysh",       "keller",      "kelvin",      "kepler",
+    "kernighan",  "khayyam",    "khwarizmi",    "kilburn",       "kilby",       "kleene",      "kleinrock",
+    "knuth",      "kolmogorov", "kovalevskaya", "kowalevski",    "lagrange",    "lamarr",      "lamport",
+    "landau",     "laplace",    "lavoisier",    "leavitt",       "lederberg",   "leeuwenhoek", "leibniz",
+    "liskov",     "lorentz",    "lovelace",     "lovell",        "lyell",       "mach",        "mandelbrot",
+    "marconi",    "margulis",   "maxwell",      "mayer",         "mccarthy",    "mcclintock",  "mcilroy",
+    "meitner",    "mendel",     "mendeleev",    "merian",        "metcalfe",    "michelson",   "milner",
+    "minsky",     "mirzakhani", "mitchell",     "moore",         "morse",       "mullis",      "napier",
+    "nash",       "naur",       "nernst",       "neumann",       "newell",      "newton",      "nightingale",
+    "nobel",      "noether",    "noyce",        "nygaard",       "ohm",         "oppenheimer", "ossanna",
+    "ostrom",     "pascal",     "pasteur",      "pauli",         "pauling",     "payne",       "peano",
+    "perlman",    "pike",       "planck",       "poincare",      "poisson",     "postel",      "ptolemy",
+    "pythagoras", "quine",      "raman",        "ramanujan",     "raymond",     "rejewski",    "riemann",
+    "ritchie",    "rivest",     "rohrer",       "rubin",         "russell",     "rutherford",  "sagan",
+    "salam",      "sammet",     "schrodinger",  "scott",         "seaborg",     "shamir",      "shannon",
+    "shockley",   "simon",      "snyder",       "somerville",    "stallman",    "steele",      "stokes",
+    "strachey",   "sutherland", "swartz",       "swirles",       "tarjan",      "tarski",      "tesla",
+    "thompson",   "torvalds",   "turing",       "ulam",          "vaughan",     "venter",      "vesalius",
+    "volta",      "wallace",    "watson",       "watt",          "wegener",     "weierstrass", "weil",
+    "weyl",       "wheeler",    "wiener",       "wiles",         "wilkes",      "wilkins",     "williams",
+    "wilson",     "wirth",      "wozniak",      "yalow",         "yao",         "yonath",      "young",
+    "yukawa",     "zuse",       "zworykin",
+});
+
+}  // namespace contain::ids::words
