@@ -42,7 +42,11 @@ function(contain_layer name)
   set_property(GLOBAL PROPERTY contain_${name}_link "${arg_LINK}")
 endfunction()
 
-function(contain_library target)
+# contain_library(LAYERS …): the layers' objects as
+#   contain         libcontain.a, for this tree and for add_subdirectory
+#   contain_shared  libcontain.so, what an installed contain::contain is: it needs none of the libraries' headers or
+#                   archives where it is used, and it shows nobody what is linked into it
+function(contain_library)
   cmake_parse_arguments(arg "" "" "LAYERS" ${ARGN})
   set(objects)
   set(links)
@@ -52,11 +56,28 @@ function(contain_library target)
     list(APPEND links ${link})
   endforeach()
   list(REMOVE_DUPLICATES links)
-  add_library(${target} ${objects})
-  add_library(contain::${target} ALIAS ${target})
-  target_compile_features(${target} PUBLIC cxx_std_20)
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
-                             $<INSTALL_INTERFACE:include>)
-  target_link_libraries(${target} PRIVATE ${links})
-  set_target_properties(${target} PROPERTIES SOVERSION ${PROJECT_VERSION_MAJOR} VERSION ${PROJECT_VERSION})
+
+  add_library(contain STATIC ${objects})
+  add_library(contain::contain ALIAS contain)
+  # A plug-in or extension module that links the archive must not export it, least of all its SQLite.
+  target_link_options(contain INTERFACE -Wl,--exclude-libs,ALL)
+  set(targets contain)
+  if(CONTAIN_INSTALL)
+    set(exports ${PROJECT_SOURCE_DIR}/src/cmake/exports.map)
+    add_library(contain_shared SHARED ${objects})
+    target_link_options(contain_shared PRIVATE -Wl,--version-script=${exports} -Wl,--no-undefined -Wl,--as-needed)
+    set_target_properties(contain_shared PROPERTIES OUTPUT_NAME contain SOVERSION ${PROJECT_VERSION_MAJOR}
+                          VERSION ${PROJECT_VERSION} LINK_DEPENDS ${exports})
+    list(APPEND targets contain_shared)
+  endif()
+  foreach(target IN LISTS targets)
+    target_compile_features(${target} PUBLIC cxx_std_20)
+    target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+                               $<INSTALL_INTERFACE:include>)
+    target_link_libraries(${target} PRIVATE ${links})
+    if(CONTAIN_SANITIZE)
+      list(JOIN CONTAIN_SANITIZE "," list)
+      target_link_options(${target} PUBLIC -fsanitize=${list})
+    endif()
+  endforeach()
 endfunction()

@@ -1,0 +1,5 @@
+import contain
+
+hello = contain.run("hello-world")
+print(hello.text, end="")
+print(f"It ended with exit code {hello.returncode}.")
