@@ -21,6 +21,7 @@ class [[nodiscard]] result {
   const T& operator*() const& noexcept { return value_; }
   T&& operator*() && noexcept { return std::move(value_); }
   T* operator->() noexcept { return &value_; }
+  const T* operator->() const noexcept { return &value_; }
 
  private:
   T value_;
