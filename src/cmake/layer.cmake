@@ -2,6 +2,9 @@
 function(contain_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                          $<$<BOOL:${CONTAIN_WERROR}>:-Werror>)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-restrict)  # false alarms in std::string's own code, GCC bug 105651
+  endif()
   if(CONTAIN_SANITIZE)
     list(JOIN CONTAIN_SANITIZE "," list)
     target_compile_options(${target} PRIVATE -fsanitize=${list} -fno-omit-frame-pointer)
@@ -66,8 +69,8 @@ function(contain_library)
     set(exports ${PROJECT_SOURCE_DIR}/src/cmake/exports.map)
     add_library(contain_shared SHARED ${objects})
     target_link_options(contain_shared PRIVATE -Wl,--version-script=${exports} -Wl,--no-undefined -Wl,--as-needed)
-    set_target_properties(contain_shared PROPERTIES OUTPUT_NAME contain SOVERSION ${PROJECT_VERSION_MAJOR}
-                          VERSION ${PROJECT_VERSION} LINK_DEPENDS ${exports})
+    set_target_properties(contain_shared PROPERTIES OUTPUT_NAME contain VERSION ${PROJECT_VERSION} LINK_DEPENDS ${exports}
+                          SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})  # 0.x: each minor release is its own
     list(APPEND targets contain_shared)
   endif()
   foreach(target IN LISTS targets)
