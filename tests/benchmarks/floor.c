@@ -29,6 +29,7 @@
 #include <linux/landlock.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <linux/securebits.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -38,6 +39,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -188,7 +190,10 @@ static int userns_of(int pid, unsigned base) {
   return fd;
 }
 
-static int overlay(int idmapped, const char* id) {
+/* Overlay makes its work files with the ids of whoever creates it, through the idmapped mount: those must be ids that the
+ * map has, or it silently becomes read-only. So the file system ids are the container's root's for this one call; the
+ * securebits set in main() keep the capabilities meanwhile. */
+static int overlay(int idmapped, const char* id, unsigned base) {
   char path[96];
   int fs, fd;
   check(fs = fsopen("overlay", FSOPEN_CLOEXEC));
@@ -206,15 +211,19 @@ static int overlay(int idmapped, const char* id) {
     close(fd);
   }
   if (!options.durable) check(fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0));
+  setfsgid(base);
+  setfsuid(base);
   check(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
+  setfsuid(0);
+  setfsgid(0);
   check(fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV));
   close(fs);
   return fd;
 }
 
 /* One tmpfs serves as /dev and holds the generated files: a superblock less to make and to destroy. Its nodes are made
- * here because a user namespace may not; the container sees them owned by its root. */
-static int dev_and_files(unsigned base) {
+ * here because a user namespace may not. All is host root's, and the container's root's through an idmapped mount. */
+static int dev_and_files(int userns) {
   static const struct {
     const char* name;
     unsigned minor;
@@ -226,38 +235,35 @@ static int dev_and_files(unsigned base) {
       {"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"},        {"/proc/kcore", "dev/core"}};
   static const char* const files[generated][2] = {
       {"hosts", "127.0.0.1 localhost\n::1 localhost\n"}, {"hostname", "floor\n"}, {"resolv.conf", "# none\n"}};
-  char owner[24];
   int fs, tree, fd;
   check(fs = fsopen("tmpfs", FSOPEN_CLOEXEC));
   check(fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0));
-  snprintf(owner, sizeof owner, "%u", base);
-  check(fsconfig(fs, FSCONFIG_SET_STRING, "uid", owner, 0));
-  check(fsconfig(fs, FSCONFIG_SET_STRING, "gid", owner, 0));
   check(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
   check(tree = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC));
   close(fs);
   check(mkdirat(tree, "dev", 0755));
   check(mkdirat(tree, "dev/pts", 0755));
   check(mkdirat(tree, "dev/shm", 01777));
-  for (unsigned i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+  for (unsigned i = 0; i < sizeof nodes / sizeof *nodes; i++)
     check(mknodat(tree, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)));
-    check(fchownat(tree, nodes[i].name, base, base, AT_SYMLINK_NOFOLLOW));
-  }
   for (unsigned i = 0; i < sizeof links / sizeof *links; i++) check(symlinkat(links[i][0], tree, links[i][1]));
-  check(fchownat(tree, "dev", base, base, 0));
   for (int i = 0; i < generated; i++) {
     check(fd = openat(tree, files[i][0], O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
     check(write(fd, files[i][1], strlen(files[i][1])));
-    check(fchown(fd, base, base));
     close(fd);
-    check(plan.files[i] = open_tree(tree, files[i][0], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   }
-  check(plan.dev = open_tree(tree, "dev", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
   if (!unified) {
-    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     check(mkdirat(tree, "cgroup", 0755));
     check(mkdirat(tree, "cgroup/memory", 0755));
     check(mkdirat(tree, "cgroup/pids", 0755));
+  }
+  struct mount_attr map = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
+  check(mount_setattr(tree, "", AT_EMPTY_PATH, &map, sizeof map));
+  for (int i = 0; i < generated; i++)
+    check(plan.files[i] = open_tree(tree, files[i][0], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  check(plan.dev = open_tree(tree, "dev", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+  if (!unified) {
+    struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
     check(plan.cgroup_root = open_tree(tree, "cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     check(mount_setattr(plan.cgroup_root, "", AT_EMPTY_PATH, &read_only, sizeof read_only));
   }
@@ -356,9 +362,9 @@ static void run_once(unsigned number) {
   struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
   check(mount_setattr(idmapped, "", AT_EMPTY_PATH, &attr, sizeof attr));
   step(&log_of_parent, "idmapped clone of the store");
-  plan.rootfs = overlay(idmapped, id);
+  plan.rootfs = overlay(idmapped, id, base);
   step(&log_of_parent, "overlay");
-  tree = dev_and_files(base);
+  tree = dev_and_files(userns);
   step(&log_of_parent, "tmpfs: /dev nodes, 3 files");
   publish(&plan.ready_mounts);
   close(idmapped);
@@ -421,6 +427,8 @@ static void parse(int argc, char** argv) {
 int main(int argc, char** argv) {
   parse(argc, argv);
   if (plan.filter.len == 0) floor_make_filter(&plan);
+  umask(0);
+  check(prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0));
   open_cgroups();
   atexit(remove_own_cgroups);
   enter_small_namespace();

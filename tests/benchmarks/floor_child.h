@@ -116,22 +116,39 @@ static struct sock_filter* emit_ranges(struct sock_filter* out, const unsigned (
 }
 
 static void floor_make_filter(struct floor_plan* plan) {
+  static const unsigned short denied[] = {
+      SYS_ptrace, SYS_syslog, SYS_uselib, SYS_ustat, SYS_sysfs, SYS_vhangup, SYS_modify_ldt, SYS_pivot_root, SYS__sysctl,
+      SYS_adjtimex, SYS_chroot, SYS_acct, SYS_settimeofday, SYS_mount, SYS_umount2, SYS_swapon, SYS_swapoff, SYS_reboot,
+      SYS_sethostname, SYS_setdomainname, SYS_iopl, SYS_ioperm, SYS_create_module, SYS_init_module, SYS_delete_module,
+      SYS_get_kernel_syms, SYS_query_module, SYS_quotactl, SYS_nfsservctl, SYS_getpmsg, SYS_putpmsg, SYS_afs_syscall,
+      SYS_tuxcall, SYS_security, SYS_set_thread_area, SYS_get_thread_area, SYS_lookup_dcookie, SYS_epoll_ctl_old,
+      SYS_epoll_wait_old, SYS_remap_file_pages, SYS_clock_settime, SYS_vserver, SYS_mbind, SYS_set_mempolicy,
+      SYS_get_mempolicy, SYS_kexec_load, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_migrate_pages, SYS_unshare,
+      SYS_tee, SYS_vmsplice, SYS_move_pages, SYS_perf_event_open, SYS_fanotify_init, SYS_fanotify_mark,
+      SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_clock_adjtime, SYS_setns, SYS_process_vm_readv,
+      SYS_process_vm_writev, SYS_kcmp, SYS_finit_module, SYS_kexec_file_load, SYS_bpf, SYS_userfaultfd};
   static struct sock_filter code[2048];
-  static unsigned ranges[80][2];
+  static unsigned ranges[100][2];
   const unsigned data_nr = offsetof(struct seccomp_data, nr), data_arg0 = offsetof(struct seccomp_data, args[0]);
   int count = 0;
-  for (unsigned nr = 0; nr < 460; nr += 6, count++) ranges[count][0] = nr, ranges[count][1] = nr + 3;
-  ranges[0][1] = 59, count = 1;  /* exec, exit and the like: whole */
-  for (unsigned nr = 60; nr < 460; nr += 6, count++) ranges[count][0] = nr, ranges[count][1] = nr + 4;
+  unsigned next = 0;
+  for (unsigned i = 0; i < sizeof denied / sizeof *denied; next = denied[i++] + 1u)  /* sorted by number */
+    if (denied[i] > next) ranges[count][0] = next, ranges[count++][1] = denied[i] - 1u;
+  ranges[count][0] = next, ranges[count++][1] = SYS_rseq;  /* up to where the numbers of all architectures meet */
+  ranges[count][0] = SYS_close_range, ranges[count++][1] = SYS_pidfd_getfd - 1;
+  ranges[count][0] = SYS_faccessat2, ranges[count++][1] = SYS_epoll_pwait2;
+  ranges[count][0] = SYS_landlock_create_ruleset, ranges[count++][1] = SYS_landlock_restrict_self;
   struct sock_filter head[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_nr),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 7),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_arg0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 4, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
@@ -276,6 +293,7 @@ __attribute__((noreturn, used)) static void floor_child(struct floor_plan* plan)
   /* Before the ids change: that makes the shared memory undumpable, and the files of /proc/self the host root's. */
   write_file(plan, "/proc/self/oom_score_adj", "300", 3);
   write_file(plan, "/proc/self/timens_offsets", "boottime -1000 0", 16);
+  SC(umask, 022, 0, 0, 0, 0, 0);
   MUST("setsid", SC(setsid, 0, 0, 0, 0, 0, 0));
   MUST("sethostname", SC(sethostname, "floor", 5, 0, 0, 0, 0));
   step(log, "oom, time offset, session, hostname");
