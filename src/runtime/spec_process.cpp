@@ -83,12 +83,6 @@ sys::cap_mask read_caps(const std::vector<std::string>& names, bool& all) {
   return set;
 }
 
-std::string_view rlimit_name_of(int resource) noexcept {
-  for (const auto& row : sys::rlimit_names)
-    if (row.resource == resource) return row.name;
-  return "?";
-}
-
 /// Only CAP_SYS_RESOURCE in the initial user namespace may raise a hard limit.
 bool may_raise(const host_facts& host) noexcept { return (host.caps_effective & sys::cap_bit(CAP_SYS_RESOURCE)) != 0; }
 
