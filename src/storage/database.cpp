@@ -169,6 +169,7 @@ transaction::~transaction() {
 void transaction::commit() {
   prepare("COMMIT").run();
   open_ = false;
+  lock_.unlock();
 }
 
 // ---- database
