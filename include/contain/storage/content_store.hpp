@@ -11,6 +11,7 @@
 #include "contain/core/hash.hpp"
 #include "contain/oci/digest.hpp"
 #include "contain/storage/staging.hpp"
+#include "contain/storage/stream.hpp"
 #include "contain/sys/fd.hpp"
 
 namespace contain::storage {
@@ -28,13 +29,13 @@ struct staged_blob {
 };
 
 /// Writes one blob to the staging directory and hashes it on the way. One owner at a time.
-class blob_writer {
+class blob_writer final : public byte_sink {
  public:
   explicit blob_writer(staging& in);
   blob_writer(blob_writer&&) noexcept = default;
   blob_writer& operator=(blob_writer&&) noexcept = default;
 
-  void write(std::span<const std::byte> bytes);
+  void write(std::span<const std::byte> bytes) override;
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
   /// Throws error{digest_mismatch} unless the bytes have the digest `expected`; an empty one accepts any.
   staged_blob finish(const oci::digest& expected = {});

@@ -63,6 +63,7 @@ struct image_draft {
   std::string config;                     ///< the bytes; their digest is the image's id
   std::vector<std::string> tags;          ///< canonical references with tag; taken from the image that has them
   std::vector<std::string> repo_digests;  ///< canonical "docker.io/library/alpine@sha256:…"
+  std::string event = {};                 ///< docker's word for the log: \"pull\", \"load\", \"import\"; empty = none
 };
 
 /// One image on its way into the store. Nothing of it is visible before commit(), and everything is after it: one

@@ -34,6 +34,12 @@ struct applied_layer {
   };
   std::vector<hardlink> links_below;      ///< whose target is not in this layer
   std::vector<std::string> implied_dirs;  ///< parents that the tar did not name, outer before inner
+  bool opaque_root = false;               ///< nothing of the layers below shows: `.wh..wh..opq` at the root
+
+  /// Whether settle() has to look at the layers below.
+  [[nodiscard]] bool needs_below() const noexcept {
+    return opaque_root || !links_below.empty() || !implied_dirs.empty();
+  }
 };
 
 /// Unpacks the layer `tar` (uncompressed) into the empty directory `dir`, in overlayfs form: `.wh.x` becomes a
@@ -48,5 +54,16 @@ applied_layer apply(byte_source& tar, int dir, const apply_limits& limits = {}, 
 /// Finishes `layer` in `dir` with the trees below it, nearest first: hard links into them become copies, implied
 /// directories get the attributes of the ones they stand for. Throws error{corrupt} when a target is nowhere.
 void settle(int dir, const applied_layer& layer, std::span<const int> below, privilege as = current_privilege());
+
+/// What a character device 0:0 and trusted.overlay.opaque mean in a directory.
+enum class tree_form : unsigned char {
+  plain,    ///< nothing: files of any origin
+  overlay,  ///< whiteouts: a layer, or the upper directory of a container
+};
+
+/// Packs everything below `dir`, but not its own attributes, as a layer's tar. The same files (names, bytes, owners,
+/// modes, times to the nanosecond, xattrs, links among them) give the same bytes. Sockets are left out. Throws
+/// error{busy} when a file changes meanwhile. O(bytes).
+void diff(int dir, byte_sink& to, tree_form form, privilege as = current_privilege());
 
 }  // namespace contain::storage

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -48,17 +48,25 @@ class layer_store {
   [[nodiscard]] staged_layer begin() const { return staged_layer{*staging_}; }
   /// Finishes what needs the layers below (`parents`, base first: hard links into them, attributes of directories that
   /// the tar did not name). Must precede the sync that precedes publish().
-  void settle(staged_layer& layer, const std::vector<oci::digest>& parents) const;
+  /// A parent that is not published yet is taken from the same place in `staged`, where that is longer and not null.
+  void settle(staged_layer& layer, std::span<const oci::digest> parents,
+              std::span<const staged_layer* const> staged = {}) const;
   /// Makes it visible under `chain_id`. When somebody else was faster theirs stays: the same chain_id is the same
   /// files. Durable under the same terms as content_store::publish.
   void publish(staged_layer layer, const oci::digest& chain_id);
+  /// fsync(2) of the directory: the renames survive a power cut.
   void sync() const;
+  /// syncfs(2): everything written to the store's file system so far does.
+  void sync_all() const;
   /// One layer by itself: `produce` fills the tree unless the layer is here already; then settled, synced and
   /// published. One producer at a time over all processes; the others wait and find it done.
   void ensure(const oci::digest& chain_id, const std::vector<oci::digest>& parents,
               const std::function<void(staged_layer&)>& produce, const std::stop_token& stop = {});
   /// Held by who is about to produce `chain_id`; see ensure.
   [[nodiscard]] file_lock claim(const oci::digest& chain_id, const std::stop_token& stop) const;
+
+  /// The store's directory of lock files, borrowed.
+  [[nodiscard]] int locks() const noexcept { return locks_.get(); }
 
   /// Out of sight at once, then deleted. False when it was not here.
   bool remove(const oci::digest& chain_id);

@@ -1,4 +1,4 @@
-// Bytes in order, pulled by whoever uses them.
+// Bytes in order: pulled from a source, pushed into a sink.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -50,8 +50,34 @@ class memory_source final : public byte_source {
   std::string_view rest_;
 };
 
+/// Where bytes go. One owner at a time.
+class byte_sink {
+ public:
+  virtual ~byte_sink() = default;
+  /// Takes all of `bytes`. Throws contain::error.
+  virtual void write(std::span<const std::byte> bytes) = 0;
+
+ protected:
+  byte_sink() = default;
+  byte_sink(const byte_sink&) = default;
+  byte_sink& operator=(const byte_sink&) = default;
+};
+
+/// A descriptor: a file, a pipe, a socket. Borrowed.
+class fd_sink final : public byte_sink {
+ public:
+  explicit fd_sink(int fd, std::string name = "output") : fd_(fd), name_(std::move(name)) {}
+  void write(std::span<const std::byte> bytes) override;
+
+ private:
+  int fd_;
+  std::string name_;
+};
+
 /// Reads into all of `into` unless the source ends; how many bytes it was.
 std::size_t read_full(byte_source& from, std::span<std::byte> into);
+/// Moves everything up to the end; how many bytes it was.
+std::uint64_t copy(byte_source& from, byte_sink& to);
 /// Everything up to the end. Throws error{corrupt} when that is more than `limit` bytes.
 std::string read_text(byte_source& from, std::size_t limit, std::string_view what);
 
