@@ -42,9 +42,12 @@ class Totals:
             self.reports += [line[8:] for line in output.splitlines() if line.startswith("report: ")]
             detail = results / f"{name}.xml"
             failures = self.add_cases(xml.parse(detail).getroot(), f"{name}: ") if detail.exists() else 0
+            skip = case.find("skipped")
             if case.get("status") == "fail" and failures == 0:  # a crash, a timeout, or a check
                 self.failed.append(name)
-            elif case.find("skipped") is not None:
+            elif skip is not None and "SKIP" not in skip.get("message", ""):  # no executable, or a fixture failed
+                self.failed.append(f"{name}: {skip.get('message')}")
+            elif skip is not None:
                 lines = output.strip().splitlines()
                 self.skipped.append((name, lines[-1] if lines else "no reason given"))
             elif not detail.exists() and case.get("status") == "run":
