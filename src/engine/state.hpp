@@ -1,0 +1,66 @@
+// What an engine holds. Internal: image, container and run reach it through engine::internals().
+#pragma once
+#include <sys/types.h>
+
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "contain/engine.hpp"
+#include "contain/runtime/host_facts.hpp"
+#include "contain/runtime/supervisor.hpp"
+#include "contain/storage/content_store.hpp"
+#include "contain/storage/layer_store.hpp"
+#include "contain/storage/metadata.hpp"
+#include "contain/storage/staging.hpp"
+#include "contain/sys/fd.hpp"
+
+namespace contain {
+
+/// Thread safe. Declared in dependency order: the stores borrow `root_fd` and `staging`.
+struct engine::impl {
+  explicit impl(engine_options options);
+  impl(const impl&) = delete;
+  impl& operator=(const impl&) = delete;
+  /// Ends the supervisor, and with it every container that was not detached; then forgets them.
+  ~impl();
+
+  std::filesystem::path root;  ///< absolute
+  log_sink log;
+  pid_t opened_by;            ///< a forked child's copy does nothing
+  sys::unique_fd root_fd;     ///< the store's directory
+  sys::unique_fd containers;  ///< <root>/containers
+  storage::metadata records;
+  storage::staging staging;
+  storage::content_store blobs;
+  storage::layer_store layers;
+
+  /// The helper process; started by the first call. Throws error{supervisor_lost, …}.
+  runtime::supervisor& supervisor();
+  /// Probed by the first call.
+  const runtime::host_facts& host();
+  /// /proc/sys/kernel/random/boot_id: process ids of another boot mean nothing.
+  [[nodiscard]] const std::string& boot_id() const noexcept { return boot_id_; }
+  /// Throws error{invalid} in a process that was forked from the one that opened the engine.
+  void require_own_process() const;
+
+  void warn(std::string_view component, std::string message) const noexcept {
+    emit(log, log_level::warn, component, std::move(message));
+  }
+
+  /// Containers that end with this engine.
+  void adopt(const std::string& id);
+  void release(const std::string& id);
+
+ private:
+  std::string boot_id_;
+  std::mutex mutex_;
+  std::optional<runtime::supervisor> supervisor_;
+  std::optional<runtime::host_facts> host_;
+  std::set<std::string> owned_;
+};
+
+}  // namespace contain
