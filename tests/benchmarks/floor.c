@@ -1,14 +1,16 @@
 /* The floor: what the kernel itself asks for one container as contain's default profile makes it, and nothing more.
  *
  * Namespaces (user, mount, pid, net, ipc, uts, cgroup, time), one idmapped mount of the store, overlay, proc, sysfs,
- * cgroup, /dev, masks, read-only paths, three generated files, loopback, limits, 9 capabilities, no_new_privs, Landlock,
- * seccomp, exec, wait, and the removal of everything. No container engine can be faster and give the same isolation, so
- * every figure of contain is a ratio to this one. It looks for the fastest order it can find; floor_child.h says why each
- * step stands where it does.
+ * cgroup, /dev, masks, read-only paths, three generated files, loopback, limits, 9 capabilities, no_new_privs,
+ * Landlock, seccomp, exec, wait, and the removal of everything. No container engine can be faster and give the same
+ * isolation, so every figure of contain is a ratio to this one. It looks for the fastest order it can find;
+ * floor_child.h says why each step stands where it does.
  *
- *   floor --store DIR --lower NAME [--lower NAME…] [--samples N | --serve] [--pause MS] [--steps] [--bpf FILE] [VARIANT…] -- ARGV…
+ *   floor --store DIR --lower NAME [--lower NAME…] [--samples N | --serve] [--pause MS] [--steps] [--bpf FILE]
+ * [VARIANT…] -- ARGV…
  *
- * NAME is a directory of the store: an unpacked layer, base first, with the mount points /proc /sys /dev and /etc files.
+ * NAME is a directory of the store: an unpacked layer, base first, with the mount points /proc /sys /dev and /etc
+ * files.
  *
  * One line a sample: wall nanoseconds, CPU nanoseconds (this process and the container). With --serve a sample runs for
  * each line read from standard input, so that a driver can interleave it with its peers.
@@ -37,9 +39,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -65,10 +67,10 @@ static struct {
 } options = {.samples = 100};
 
 static struct floor_plan plan;
-static int store_fd; /* the store inside the small mount namespace */
-static int proc_fd;               /* a procfs of the host's pid namespace */
-static int cgroup_fds[cgroups];   /* the benchmark's own parent cgroup in each hierarchy, or -1 */
-static int unified;               /* 1 when cgroup_fds[0] is a v2 directory */
+static int store_fd;            /* the store inside the small mount namespace */
+static int proc_fd;             /* a procfs of the host's pid namespace */
+static int cgroup_fds[cgroups]; /* the benchmark's own parent cgroup in each hierarchy, or -1 */
+static int unified;             /* 1 when cgroup_fds[0] is a v2 directory */
 static struct step_log log_of_parent;
 
 static void die(const char* what) {
@@ -93,9 +95,10 @@ static void write_at(int dir, const char* name, const char* text) {
   close(fd);
 }
 
-/* ---- once: the parent's own surroundings -------------------------------------------------------------------------- */
+/* ---- once: the parent's own surroundings --------------------------------------------------------------------------
+ */
 
-static char own_name[32];            /* of the benchmark's cgroup */
+static char own_name[32]; /* of the benchmark's cgroup */
 static int hierarchy_fds[cgroups] = {-1, -1};
 
 static void open_hierarchy(int index, const char* mountpoint) {
@@ -140,8 +143,9 @@ static void make_covers(int dir) {
   close(fs);
 }
 
-/* A mount namespace of five mounts: a tmpfs with store, proc, sys and covers on it. clone3(CLONE_NEWNS) copies these instead of the
- * host's; proc and sys must be there, fully visible, or the kernel refuses the container its own (mount_too_revealing). */
+/* A mount namespace of five mounts: a tmpfs with store, proc, sys and covers on it. clone3(CLONE_NEWNS) copies these
+ * instead of the host's; proc and sys must be there, fully visible, or the kernel refuses the container its own
+ * (mount_too_revealing). */
 static void enter_small_namespace(void) {
   int store, fs, root, proc, sys;
   check(unshare(CLONE_NEWNS));
@@ -190,9 +194,9 @@ static int userns_of(int pid, unsigned base) {
   return fd;
 }
 
-/* Overlay makes its work files with the ids of whoever creates it, through the idmapped mount: those must be ids that the
- * map has, or it silently becomes read-only. So the file system ids are the container's root's for this one call; the
- * securebits set in main() keep the capabilities meanwhile. */
+/* Overlay makes its work files with the ids of whoever creates it, through the idmapped mount: those must be ids that
+ * the map has, or it silently becomes read-only. So the file system ids are the container's root's for this one call;
+ * the securebits set in main() keep the capabilities meanwhile. */
 static int overlay(int idmapped, const char* id, unsigned base) {
   char path[96];
   int fs, fd;
@@ -228,11 +232,11 @@ static int dev_and_files(int userns) {
     const char* name;
     unsigned minor;
     unsigned major;
-  } nodes[] = {{"dev/null", 3, 1}, {"dev/zero", 5, 1},    {"dev/full", 7, 1},
+  } nodes[] = {{"dev/null", 3, 1},   {"dev/zero", 5, 1},    {"dev/full", 7, 1},
                {"dev/random", 8, 1}, {"dev/urandom", 9, 1}, {"dev/tty", 0, 5}};
-  static const char* const links[][2] = {
-      {"/proc/self/fd", "dev/fd"},     {"/proc/self/fd/0", "dev/stdin"}, {"/proc/self/fd/1", "dev/stdout"},
-      {"/proc/self/fd/2", "dev/stderr"}, {"pts/ptmx", "dev/ptmx"},        {"/proc/kcore", "dev/core"}};
+  static const char* const links[][2] = {{"/proc/self/fd", "dev/fd"},       {"/proc/self/fd/0", "dev/stdin"},
+                                         {"/proc/self/fd/1", "dev/stdout"}, {"/proc/self/fd/2", "dev/stderr"},
+                                         {"pts/ptmx", "dev/ptmx"},          {"/proc/kcore", "dev/core"}};
   static const char* const files[generated][2] = {
       {"hosts", "127.0.0.1 localhost\n::1 localhost\n"}, {"hostname", "floor\n"}, {"resolv.conf", "# none\n"}};
   int fs, tree, fd;
@@ -328,7 +332,7 @@ static void run_once(unsigned number) {
   plan.child_log.count = 0;
   log_of_parent.count = 0;
   step(&log_of_parent, "begin");
-  if (unified) {  /* CLONE_INTO_CGROUP: the directory must be there before the clone */
+  if (unified) { /* CLONE_INTO_CGROUP: the directory must be there before the clone */
     make_cgroups(id);
     step(&log_of_parent, "cgroup mkdir + limits");
   }
@@ -399,23 +403,40 @@ static void run_once(unsigned number) {
 }
 
 static void parse(int argc, char** argv) {
-  static const struct option long_options[] = {
-      {"lower", required_argument, NULL, 'l'},   {"store", required_argument, NULL, 's'},
-      {"samples", required_argument, NULL, 'n'}, {"pause", required_argument, NULL, 'p'}, {"bpf", required_argument, NULL, 'b'},
-      {"serve", no_argument, &options.serve, 1}, {"steps", no_argument, &options.steps, 1},
-      {"copy-mounts", no_argument, &options.copy_mounts, 1},
-      {"procs", no_argument, &options.procs, 1}, {"durable", no_argument, &options.durable, 1},
-      {"net-in-clone", no_argument, &options.net_in_clone, 1},
-      {"same-cpu", no_argument, &options.same_cpu, 1},
-      {"hold", no_argument, &options.hold, 1},   {NULL, 0, NULL, 0}};
+  static const struct option long_options[] = {{"lower", required_argument, NULL, 'l'},
+                                               {"store", required_argument, NULL, 's'},
+                                               {"samples", required_argument, NULL, 'n'},
+                                               {"pause", required_argument, NULL, 'p'},
+                                               {"bpf", required_argument, NULL, 'b'},
+                                               {"serve", no_argument, &options.serve, 1},
+                                               {"steps", no_argument, &options.steps, 1},
+                                               {"copy-mounts", no_argument, &options.copy_mounts, 1},
+                                               {"procs", no_argument, &options.procs, 1},
+                                               {"durable", no_argument, &options.durable, 1},
+                                               {"net-in-clone", no_argument, &options.net_in_clone, 1},
+                                               {"same-cpu", no_argument, &options.same_cpu, 1},
+                                               {"hold", no_argument, &options.hold, 1},
+                                               {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) switch (c) {
-      case 'l': options.lower[options.lowers++] = optarg; break;
-      case 's': options.store = optarg; break;
-      case 'n': options.samples = atol(optarg); break;
-      case 'p': options.pause_ms = atol(optarg); break;
-      case 'b': floor_load_filter(&plan, optarg); break;
-      case 0: break;
-      default: exit(2);
+      case 'l':
+        options.lower[options.lowers++] = optarg;
+        break;
+      case 's':
+        options.store = optarg;
+        break;
+      case 'n':
+        options.samples = atol(optarg);
+        break;
+      case 'p':
+        options.pause_ms = atol(optarg);
+        break;
+      case 'b':
+        floor_load_filter(&plan, optarg);
+        break;
+      case 0:
+        break;
+      default:
+        exit(2);
     }
   if (options.lowers == 0 || options.store == NULL || optind == argc) {
     fprintf(stderr, "usage: floor --lower DIR --store DIR [options] -- ARGV…\n");

@@ -1,8 +1,8 @@
 /* The half of the floor that runs between clone3 and execve, and the few primitives both halves share.
  *
- * The child shares memory and descriptor table with its parent until exec (CLONE_VM | CLONE_FILES): nothing is copied, the
- * parent goes on building mounts meanwhile, and hands a descriptor over by writing its number. Raw system calls only, since
- * errno would be the parent's too. Order:
+ * The child shares memory and descriptor table with its parent until exec (CLONE_VM | CLONE_FILES): nothing is copied,
+ * the parent goes on building mounts meanwhile, and hands a descriptor over by writing its number. Raw system calls
+ * only, since errno would be the parent's too. Order:
  *   1. ids as soon as the maps are written; sysfs entries of a network namespace take their owner when it is made
  *   2. network namespace, the longest step, while the parent makes cgroups, overlay and /dev on the other processor
  *   3. join the cgroups, then the cgroup namespace (its root is the cgroup one is in)
@@ -36,14 +36,14 @@ struct step_log {
 };
 
 struct floor_plan {
-  uint64_t flags;                            /* of clone3, without those that are always there */
+  uint64_t flags; /* of clone3, without those that are always there */
   char* const* argv;
   struct sock_fprog filter;
-  int cgroup[cgroups], join[cgroups];        /* directories; v1 files to join through, or -1 */
+  int cgroup[cgroups], join[cgroups]; /* directories; v1 files to join through, or -1 */
   int rootfs, dev, cgroup_root, files[generated];
-  int child_fds[16], child_fd_count;         /* what the child left open in the shared table */
+  int child_fds[16], child_fd_count; /* what the child left open in the shared table */
   int unshare_net, join_by_child, unified;
-  const char *null_path, *empty_path;        /* covers of masked paths, in the parent's mount namespace */
+  const char *null_path, *empty_path; /* covers of masked paths, in the parent's mount namespace */
   struct clone_args args;
   void* stack;
   _Atomic uint32_t ready_maps, ready_cgroups, ready_mounts, tid;
@@ -63,8 +63,7 @@ static inline long sc(long nr, long a, long b, long c, long d, long e, long f) {
                    : "rcx", "r11", "memory");
   return result;
 }
-#define SC(name, a, b, c, d, e, f) \
-  sc(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+#define SC(name, a, b, c, d, e, f) sc(SYS_##name, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 static inline uint64_t now_ns(void) {
   struct timespec t;
@@ -107,7 +106,7 @@ static struct sock_filter* emit_ranges(struct sock_filter* out, const unsigned (
     *out++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     return out;
   }
-  struct sock_filter* jump = out++;  /* jt reaches 255 instructions only: a long jump follows */
+  struct sock_filter* jump = out++; /* jt reaches 255 instructions only: a long jump follows */
   struct sock_filter* far = out++;
   out = emit_ranges(out, range, count / 2);
   *jump = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, range[count / 2][0], 0, 1);
@@ -116,46 +115,102 @@ static struct sock_filter* emit_ranges(struct sock_filter* out, const unsigned (
 }
 
 static void floor_make_filter(struct floor_plan* plan) {
-  static const unsigned short denied[] = {
-      SYS_ptrace, SYS_syslog, SYS_uselib, SYS_ustat, SYS_sysfs, SYS_vhangup, SYS_modify_ldt, SYS_pivot_root, SYS__sysctl,
-      SYS_adjtimex, SYS_chroot, SYS_acct, SYS_settimeofday, SYS_mount, SYS_umount2, SYS_swapon, SYS_swapoff, SYS_reboot,
-      SYS_sethostname, SYS_setdomainname, SYS_iopl, SYS_ioperm, SYS_create_module, SYS_init_module, SYS_delete_module,
-      SYS_get_kernel_syms, SYS_query_module, SYS_quotactl, SYS_nfsservctl, SYS_getpmsg, SYS_putpmsg, SYS_afs_syscall,
-      SYS_tuxcall, SYS_security, SYS_set_thread_area, SYS_get_thread_area, SYS_lookup_dcookie, SYS_epoll_ctl_old,
-      SYS_epoll_wait_old, SYS_remap_file_pages, SYS_clock_settime, SYS_vserver, SYS_mbind, SYS_set_mempolicy,
-      SYS_get_mempolicy, SYS_kexec_load, SYS_add_key, SYS_request_key, SYS_keyctl, SYS_migrate_pages, SYS_unshare,
-      SYS_tee, SYS_vmsplice, SYS_move_pages, SYS_perf_event_open, SYS_fanotify_init, SYS_fanotify_mark,
-      SYS_name_to_handle_at, SYS_open_by_handle_at, SYS_clock_adjtime, SYS_setns, SYS_process_vm_readv,
-      SYS_process_vm_writev, SYS_kcmp, SYS_finit_module, SYS_kexec_file_load, SYS_bpf, SYS_userfaultfd};
+  static const unsigned short denied[] = {SYS_ptrace,
+                                          SYS_syslog,
+                                          SYS_uselib,
+                                          SYS_ustat,
+                                          SYS_sysfs,
+                                          SYS_vhangup,
+                                          SYS_modify_ldt,
+                                          SYS_pivot_root,
+                                          SYS__sysctl,
+                                          SYS_adjtimex,
+                                          SYS_chroot,
+                                          SYS_acct,
+                                          SYS_settimeofday,
+                                          SYS_mount,
+                                          SYS_umount2,
+                                          SYS_swapon,
+                                          SYS_swapoff,
+                                          SYS_reboot,
+                                          SYS_sethostname,
+                                          SYS_setdomainname,
+                                          SYS_iopl,
+                                          SYS_ioperm,
+                                          SYS_create_module,
+                                          SYS_init_module,
+                                          SYS_delete_module,
+                                          SYS_get_kernel_syms,
+                                          SYS_query_module,
+                                          SYS_quotactl,
+                                          SYS_nfsservctl,
+                                          SYS_getpmsg,
+                                          SYS_putpmsg,
+                                          SYS_afs_syscall,
+                                          SYS_tuxcall,
+                                          SYS_security,
+                                          SYS_set_thread_area,
+                                          SYS_get_thread_area,
+                                          SYS_lookup_dcookie,
+                                          SYS_epoll_ctl_old,
+                                          SYS_epoll_wait_old,
+                                          SYS_remap_file_pages,
+                                          SYS_clock_settime,
+                                          SYS_vserver,
+                                          SYS_mbind,
+                                          SYS_set_mempolicy,
+                                          SYS_get_mempolicy,
+                                          SYS_kexec_load,
+                                          SYS_add_key,
+                                          SYS_request_key,
+                                          SYS_keyctl,
+                                          SYS_migrate_pages,
+                                          SYS_unshare,
+                                          SYS_tee,
+                                          SYS_vmsplice,
+                                          SYS_move_pages,
+                                          SYS_perf_event_open,
+                                          SYS_fanotify_init,
+                                          SYS_fanotify_mark,
+                                          SYS_name_to_handle_at,
+                                          SYS_open_by_handle_at,
+                                          SYS_clock_adjtime,
+                                          SYS_setns,
+                                          SYS_process_vm_readv,
+                                          SYS_process_vm_writev,
+                                          SYS_kcmp,
+                                          SYS_finit_module,
+                                          SYS_kexec_file_load,
+                                          SYS_bpf,
+                                          SYS_userfaultfd};
   static struct sock_filter code[2048];
   static unsigned ranges[100][2];
   const unsigned data_nr = offsetof(struct seccomp_data, nr), data_arg0 = offsetof(struct seccomp_data, args[0]);
   int count = 0;
   unsigned next = 0;
-  for (unsigned i = 0; i < sizeof denied / sizeof *denied; next = denied[i++] + 1u)  /* sorted by number */
+  for (unsigned i = 0; i < sizeof denied / sizeof *denied; next = denied[i++] + 1u) /* sorted by number */
     if (denied[i] > next) ranges[count][0] = next, ranges[count++][1] = denied[i] - 1u;
-  ranges[count][0] = next, ranges[count++][1] = SYS_rseq;  /* up to where the numbers of all architectures meet */
+  ranges[count][0] = next, ranges[count++][1] = SYS_rseq; /* up to where the numbers of all architectures meet */
   ranges[count][0] = SYS_close_range, ranges[count++][1] = SYS_pidfd_getfd - 1;
   ranges[count][0] = SYS_faccessat2, ranges[count++][1] = SYS_epoll_pwait2;
   ranges[count][0] = SYS_landlock_create_ruleset, ranges[count++][1] = SYS_landlock_restrict_self;
-  struct sock_filter head[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_nr),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 7),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_arg0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 4, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_arg0),
-      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x7E020000, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  struct sock_filter head[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+                               BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_nr),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 7),
+                               BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_arg0),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 4, 0),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 3, 0),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 2, 0),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+                               BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
+                               BPF_STMT(BPF_LD | BPF_W | BPF_ABS, data_arg0),
+                               BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x7E020000, 0, 1),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+                               BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
   memcpy(code, head, sizeof head);
   struct sock_filter* end = emit_ranges(code + sizeof head / sizeof *head, (const unsigned(*)[2])ranges, count);
   plan->filter = (struct sock_fprog){.len = (unsigned short)(end - code), .filter = code};
@@ -165,7 +220,8 @@ static void floor_load_filter(struct floor_plan* plan, const char* path) {
   static struct sock_filter code[BPF_MAXINSNS];
   FILE* file = fopen(path, "rb");
   if (file == NULL) perror(path), exit(2);
-  plan->filter = (struct sock_fprog){.len = (unsigned short)fread(code, sizeof *code, BPF_MAXINSNS, file), .filter = code};
+  plan->filter =
+      (struct sock_fprog){.len = (unsigned short)fread(code, sizeof *code, BPF_MAXINSNS, file), .filter = code};
   fclose(file);
 }
 
@@ -204,16 +260,21 @@ static void attach(struct floor_plan* plan, int mount, int dir, const char* path
   MUST(path, SC(move_mount, mount, "", dir, path, MOVE_MOUNT_F_EMPTY_PATH, 0));
 }
 
-/* Masked with one bind each, source in the parent's own root, target relative to the fresh proc or sysfs: no path of the
- * image is walked. Paths that this kernel lacks cost one failed lookup. */
+/* Masked with one bind each, source in the parent's own root, target relative to the fresh proc or sysfs: no path of
+ * the image is walked. Paths that this kernel lacks cost one failed lookup. */
 static void mask(struct floor_plan* plan) {
-  static const char* const proc_files[] = {"acpi", "asound", "interrupts", "kcore", "keys", "latency_stats", "timer_list",
-                                           "timer_stats", "sched_debug", "scsi", "kallsyms", "modules", "kmsg",
-                                           "key-users", "sysrq-trigger", "iomem", "ioports", "vmallocinfo", "slabinfo",
-                                           "pagetypeinfo", "mtrr", "dynamic_debug", NULL};
-  static const char* const sys_dirs[] = {"firmware", "devices/virtual/powercap", "kernel/debug", "kernel/tracing",
-                                         "kernel/security", "module", "fs/bpf", "fs/pstore", "fs/selinux", "power",
-                                         "class/dmi", "devices/virtual/dmi", "hypervisor", NULL};
+  static const char* const proc_files[] = {
+      "acpi",       "asound",       "interrupts",    "kcore",         "keys",     "latency_stats",
+      "timer_list", "timer_stats",  "sched_debug",   "scsi",          "kallsyms", "modules",
+      "kmsg",       "key-users",    "sysrq-trigger", "iomem",         "ioports",  "vmallocinfo",
+      "slabinfo",   "pagetypeinfo", "mtrr",          "dynamic_debug", NULL};
+  static const char* const sys_dirs[] = {"firmware",        "devices/virtual/powercap",
+                                         "kernel/debug",    "kernel/tracing",
+                                         "kernel/security", "module",
+                                         "fs/bpf",          "fs/pstore",
+                                         "fs/selinux",      "power",
+                                         "class/dmi",       "devices/virtual/dmi",
+                                         "hypervisor",      NULL};
   static const char* const read_only[] = {"bus", "fs", "irq", "sys", NULL};
   for (const char* const* path = proc_files; *path != NULL; path++) {
     long r = SC(mount, plan->null_path, *path, 0, MS_BIND, 0, 0);
@@ -244,17 +305,17 @@ static void loopback_up(struct floor_plan* plan) {
 }
 
 static void landlock(struct floor_plan* plan) {
-  static const char* const writable[] = {"/dev", "/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr",
-                                         "/var", "/proc/self", NULL};
+  static const char* const writable[] = {"/dev", "/etc", "/home", "/mnt", "/opt",       "/root", "/run",
+                                         "/srv", "/tmp", "/usr",  "/var", "/proc/self", NULL};
   /* The 6.1 headers know ABI 2 only. */
-  const struct {
-    uint64_t handled_fs, handled_net, scoped;
-  } attr = {(1u << 15) - 1, 0, 3};
+  const struct { uint64_t handled_fs, handled_net, scoped; } attr = {(1u << 15) - 1, 0, 3};
   const uint64_t reading = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
   const long ruleset = SC(landlock_create_ruleset, &attr, sizeof attr, 0, 0, 0, 0);
   MUST("landlock", ruleset);
   const char* root = "/";
-  for (const char* const* path = &root; path != NULL; path = path == &root ? writable : path[1] != NULL ? path + 1 : NULL) {
+  for (const char* const* path = &root; path != NULL; path = path == &root     ? writable
+                                                             : path[1] != NULL ? path + 1
+                                                                               : NULL) {
     const long fd = SC(openat, AT_FDCWD, *path, O_PATH | O_CLOEXEC, 0, 0, 0);
     if (fd == -ENOENT) continue;
     MUST(*path, fd);
@@ -265,8 +326,9 @@ static void landlock(struct floor_plan* plan) {
 }
 
 static void drop_capabilities(struct floor_plan* plan) {
-  const unsigned kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_KILL |
-                        1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SETPCAP | 1u << CAP_NET_BIND_SERVICE;
+  const unsigned kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
+                        1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID | 1u << CAP_SETPCAP |
+                        1u << CAP_NET_BIND_SERVICE;
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
   const struct __user_cap_data_struct data[2] = {{kept, kept, 0}, {0, 0, 0}};
   for (long cap = 0; cap <= CAP_LAST_CAP; cap++)
@@ -344,7 +406,8 @@ __attribute__((noreturn, used)) static void floor_child(struct floor_plan* plan)
     const long target = SC(openat2, plan->rootfs, file_paths[i], &how, sizeof how, 0, 0);
     MUST(file_paths[i], target);
     plan->child_fds[plan->child_fd_count++] = (int)target;
-    MUST(file_paths[i], SC(move_mount, plan->files[i], "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH, 0));
+    MUST(file_paths[i],
+         SC(move_mount, plan->files[i], "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH, 0));
   }
   step(log, "attach 12 mounts");
   MUST("/proc", SC(fchdir, proc, 0, 0, 0, 0, 0));
@@ -371,7 +434,8 @@ __attribute__((noreturn, used)) static void floor_child(struct floor_plan* plan)
 }
 
 /* clone3 with shared memory needs a stack of its own, and must not return in the child. */
-__attribute__((naked, noinline)) static long clone3_call(struct clone_args* args, size_t size, struct floor_plan* plan) {
+__attribute__((naked, noinline)) static long clone3_call(struct clone_args* args, size_t size,
+                                                         struct floor_plan* plan) {
   __asm__(
       "mov $435, %eax\n\t"
       "syscall\n\t"
@@ -391,11 +455,12 @@ static void floor_setup_child(struct floor_plan* plan) {
 
 static long floor_clone(struct floor_plan* plan, int into_cgroup) {
   plan->tid = 1;
-  plan->args = (struct clone_args){.flags = plan->flags | CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND,
-                                   .child_tid = (uint64_t)(uintptr_t)&plan->tid,
-                                   .exit_signal = SIGCHLD,
-                                   .stack = (uint64_t)(uintptr_t)plan->stack,
-                                   .stack_size = stack_bytes};
+  plan->args =
+      (struct clone_args){.flags = plan->flags | CLONE_VM | CLONE_FILES | CLONE_CHILD_CLEARTID | CLONE_CLEAR_SIGHAND,
+                          .child_tid = (uint64_t)(uintptr_t)&plan->tid,
+                          .exit_signal = SIGCHLD,
+                          .stack = (uint64_t)(uintptr_t)plan->stack,
+                          .stack_size = stack_bytes};
   if (into_cgroup >= 0) plan->args.flags |= CLONE_INTO_CGROUP, plan->args.cgroup = (uint64_t)into_cgroup;
   return clone3_call(&plan->args, sizeof plan->args, plan);
 }
