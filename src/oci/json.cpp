@@ -63,8 +63,9 @@ document::document(std::string_view text, std::string_view what, std::size_t max
     throw error{errc::corrupt, "read " + what_, "", text::cat("longer than ", max_bytes, " bytes")};
   try {
     tree_->root = json::parse(text, strictness{what_});
-  } catch (const json::exception& e) {
-    throw error{errc::corrupt, "read " + what_, "", text::cat("no JSON: ", e.what())};
+  } catch (const json::parse_error& e) {
+    // Its text quotes the document, which may be a credentials file.
+    throw error{errc::corrupt, "read " + what_, "", text::cat("no JSON at byte ", e.byte)};
   }
 }
 
