@@ -66,7 +66,7 @@ class planner {
   void process(const oci::spec_process& process);
   void security(const runtime_spec& spec);
   void cgroups(const cgroup_fds* cgroups);
-  void mounts(const std::vector<spec_mount>& mounts);
+  void mounts(const runtime_spec& spec);
   void files(const std::map<std::string, std::string>& files);
   void covers(plan_list<plan_cover> launch_plan::*member, const std::vector<std::string>& paths);
   void identity(const runtime_spec& spec);
@@ -208,9 +208,15 @@ sys::unique_fd clone_bind(const spec_mount& mount) {
   return copy;
 }
 
-void planner::mounts(const std::vector<spec_mount>& mounts) {
+void planner::mounts(const runtime_spec& spec) {
+  spec_mount shm;
+  shm.type = spec_mount::kind::tmpfs;
+  shm.destination = "/dev/shm";
+  shm.noexec = true;
+  shm.size_bytes = spec.shm_size;
   std::vector<const spec_mount*> wanted;
-  for (const auto& mount : mounts) {
+  if (!spec.devices_all) wanted.push_back(&shm);  // else the host's comes with its /dev
+  for (const auto& mount : spec.mounts) {
     if (mount.type != spec_mount::kind::devpts) wanted.push_back(&mount);  // comes with /dev
   }
   const auto first = block_.link_list<plan_mount>(place_of(&launch_plan::mounts), wanted.size());
@@ -315,7 +321,7 @@ planned_request plan_launch(launch_request& request, int reply_fd) {
   p.texts(&launch_plan::lower, lower);
   p.text(&launch_plan::upper, request.rootfs.upper);
   p.text(&launch_plan::work, request.rootfs.work);
-  p.mounts(spec.mounts);
+  p.mounts(spec);
   p.files(spec.generated_files);
   p.covers(&launch_plan::masked, spec.masked_paths);
   p.covers(&launch_plan::readonly, spec.readonly_paths);
@@ -363,7 +369,7 @@ planned_request plan_exec(exec_request& request, int reply_fd, int status_fd) {
   p.cgroups(request.cgroups);
 
   auto& plan = p.plan();
-  plan.flags |= plan_exec | (request.detached ? plan_detached : 0U);
+  plan.flags |= plan_is_exec | (request.detached ? plan_detached : 0U);
   plan.namespaces = namespace_flags(spec.namespaces);
   if (spec.namespaces.cgroup) plan.namespaces |= CLONE_NEWCGROUP;
   if (spec.namespaces.time) plan.namespaces |= CLONE_NEWTIME;

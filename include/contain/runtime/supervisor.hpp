@@ -1,5 +1,5 @@
 // The supervisor as the engine sees it: a helper process that is the parent of containers and execs. The host process
-// itself never clones for a container, waits, or sees a signal. What travels: src/runtime/supervisor/protocol.hpp.
+// itself never clones for a container, waits, or sees a signal. What travels is in protocol.hpp; the log file, too.
 #pragma once
 #include <chrono>
 #include <cstdint>
@@ -24,8 +24,13 @@ struct rootfs_source {
 
 /// Cgroup directories made for the container, limits already written; see runtime/cgroup.hpp.
 struct cgroup_fds {
-  std::vector<sys::unique_fd> procs;  ///< v1: an open cgroup.procs for each hierarchy
-  sys::unique_fd unified;             ///< v2 directory for CLONE_INTO_CGROUP; empty on pure v1
+  std::vector<sys::unique_fd> procs;     ///< v1: an open cgroup.procs for each hierarchy the container joins
+  std::vector<std::string> controllers;  ///< parallel to procs: "memory", "cpu,cpuacct"; mounted inside, read-only
+  sys::unique_fd unified;                ///< v2: the container's directory for CLONE_INTO_CGROUP; empty if not joined
+  /// The directories that hold the container's own (".../contain"), one a joined hierarchy, v2 last: the supervisor
+  /// removes `id` from them when the host is gone.
+  std::vector<sys::unique_fd> parents;
+  sys::unique_fd oom_events;             ///< memory.oom_control (v1) or memory.events (v2), read at the end
 };
 
 struct launch_request {
@@ -35,6 +40,7 @@ struct launch_request {
   cgroup_fds* cgroups = nullptr;      ///< may be null: the supervisor's own cgroups
   bool open_stdin = false;
   bool detached = false;              ///< gets a supervisor of its own that outlives this process
+  bool auto_remove = false;           ///< detached: its supervisor deletes the directory at the end
   int state_fd = -1;                  ///< borrowed; the container's directory: "log" is appended and "exit" written there
   int listen_fd = -1;                 ///< borrowed; a listening SOCK_SEQPACKET socket for attach and wait clients
   sys::unique_fd first_client;        ///< optional: one end of a socketpair, attached before the first byte
@@ -44,6 +50,7 @@ struct launched {
   int pid = 0;                         ///< host pid of the container's first process
   std::uint64_t start_ticks = 0;       ///< /proc/PID/stat field 22: makes the pid unambiguous
   int supervisor_pid = 0;
+  std::vector<std::string> weakened;   ///< hardening rows the kernel did not give: "landlock", "time_namespace"
 };
 
 struct exec_request {
@@ -115,15 +122,5 @@ void send_resize(int client_fd, window_size size);
 
 /// The "exit" file of a container's directory; nothing while it runs or when it never ran.
 std::optional<exit_status> read_exit(int state_fd);
-
-/// --- log file (`state_fd`/log), written by the supervisor ---
-/// Record: u64 time_ns, u32 size, u8 stream, 3 zero bytes, `size` bytes, u32 size again (so it can be walked backwards).
-struct log_record_header {
-  std::uint64_t time_ns;
-  std::uint32_t size;
-  std::uint8_t stream;
-  std::uint8_t zero[3];
-};
-static_assert(sizeof(log_record_header) == 16);
 
 }  // namespace contain::runtime
