@@ -111,8 +111,12 @@ def _make_busybox(work: pathlib.Path, target: pathlib.Path) -> None:
 def _make_debian(work: pathlib.Path, target: pathlib.Path) -> None:
     sources = work / "machine.sources"
     sources.write_text(_sources())
+    settings = work / "apt.conf"  # proxies and the like
+    dump = subprocess.run(["apt-config", "dump", "Acquire"], capture_output=True, text=True, check=True).stdout
+    settings.write_text("".join(line + "\n" for line in dump.splitlines() if line.startswith("Acquire::")))
     layer = work / "layer.tar"
-    _run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--quiet", SUITE, layer, sources)
+    _run("mmdebstrap", "--mode=root", "--variant=minbase", "--format=tar", "--quiet", f"--aptopt={settings}", SUITE,
+         layer, sources)
     _layout(target, SUITE, layer, ["bash"])
 
 
