@@ -1,6 +1,7 @@
 #include "runtime/seccomp_compiler.hpp"
 
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 #include <utility>
 
 #include "contain/core/error.hpp"
+#include "contain/core/text.hpp"
 #include "contain/sys/fd.hpp"
 
 namespace contain::runtime {
@@ -32,11 +34,11 @@ scmp_arg_cmp equal(unsigned argument, std::uint64_t mask, std::uint64_t value) {
 /// --- the start of a program, made by hand: what libseccomp has no way to say ---
 ///
 /// "Anything but these" on one argument needs several conditions on it in one rule, and number ranges need comparisons.
-/// Only numbers and the architecture are read for all calls but ioctl, so the kernel's cache of calls that are always
-/// allowed (Linux 5.11, seccomp_cache_prepare) still works.
+/// Only numbers and the architecture are read for all calls but ioctl and socketcall, so the kernel's cache of calls
+/// that are always allowed (Linux 5.11, seccomp_cache_prepare) still works.
 class program_start {
  public:
-  enum class to : unsigned char { next, rules, no_call, denied, allowed, newer, control, segment_end };
+  enum class to : unsigned char { next, rules, no_call, denied, allowed, newer, control, sockets, segment_end };
 
   void load(std::size_t offset) { put({BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)}); }
   void jump(std::uint16_t comparison, std::uint32_t k, to when_true, to when_false) {
@@ -72,18 +74,21 @@ class program_start {
 };
 using to = program_start::to;
 
-enum class terminal_input : bool { open, closed };
+/// Whether ioctl and socketcall are looked into.
+enum class guard : bool { off, on };
 
 constexpr std::size_t number_offset = offsetof(seccomp_data, nr), arch_offset = offsetof(seccomp_data, arch);
-/// The half of args[1] that an int comes from; both machines are little-endian.
-constexpr std::size_t request_offset = offsetof(seccomp_data, args) + sizeof(std::uint64_t);
+/// The half of an argument that an int comes from; both machines are little-endian.
+constexpr std::size_t first_argument = offsetof(seccomp_data, args);
+constexpr std::size_t second_argument = first_argument + sizeof(std::uint64_t);
 
-void add_segment(program_start& start, const rules::abi& abi, terminal_input input) {
-  const auto control = input == terminal_input::closed ? to::control : to::rules;
+void add_segment(program_start& start, const rules::abi& abi, guard guarded) {
+  const auto control = guarded == guard::on ? to::control : to::rules;
   start.load(arch_offset);
   start.jump(BPF_JEQ, abi.audit_arch, to::next, to::segment_end);
   start.load(number_offset);
   start.jump(BPF_JEQ, abi.ioctl, control, to::next);
+  if (abi.socketcall != 0 && guarded == guard::on) start.jump(BPF_JEQ, abi.socketcall, to::sockets, to::next);
   if (abi.foreign_bit != 0) {
     start.jump(BPF_JEQ, abi.foreign_ioctl, control, to::next);
     start.jump(BPF_JGE, abi.foreign_bit, to::rules, to::next);
@@ -112,18 +117,22 @@ void add_newer(program_start& start) {
 }
 
 std::vector<std::uint64_t> with_start(std::span<const std::uint64_t> program, std::span<const rules::abi> abis,
-                                      terminal_input input) {
+                                      guard guarded) {
   program_start start;
-  for (const auto& abi : abis) add_segment(start, abi, input);
+  for (const auto& abi : abis) add_segment(start, abi, guarded);
   // An architecture without a segment falls through to here and is the rules' to end.
   start.jump(BPF_JGE, 0, to::rules, to::rules);
   add_newer(start);
-  if (input == terminal_input::closed) {
+  if (guarded == guard::on) {
     // A container that shares a terminal could type into it (CVE-2017-5226), or paste through the console.
     start.place(to::control);
-    start.load(request_offset);
+    start.load(second_argument);
     start.jump(BPF_JEQ, TIOCSTI, to::denied, to::next);
     start.jump(BPF_JEQ, TIOCLINUX, to::denied, to::rules);
+    // The family lies in memory, where a filter cannot look: no sockets this way, socket(2) exists since Linux 4.3.
+    start.place(to::sockets);
+    start.load(first_argument);
+    start.jump(BPF_JEQ, SYS_SOCKET, to::denied, to::rules);
     start.place(to::denied);
     start.answer(SECCOMP_RET_ERRNO | EPERM);
   }
@@ -141,10 +150,13 @@ class rule_writer {
   rule_writer(seccomp_filter& filter, std::uint32_t native) : filter_(filter), native_(native) {}
 
   void allow(std::string_view name, std::span<const scmp_arg_cmp> conditions = {}) {
-    const std::string text(name);
-    if (!filter_.add(SCMP_ACT_ALLOW, text.c_str(), conditions)) return;
-    const auto number = filter_.number_on(native_, text.c_str());
+    const std::string terminated(name);
+    if (!filter_.add(SCMP_ACT_ALLOW, terminated.c_str(), conditions)) return;
+    const auto number = filter_.number_on(native_, terminated.c_str());
     if (number && std::find(counted_.begin(), counted_.end(), *number) == counted_.end()) counted_.push_back(*number);
+  }
+  void allow_all(std::string_view names) {
+    for (const auto name : text::split(names, ' ')) allow(name);
   }
   void allow_if(const char* name, scmp_arg_cmp condition) { allow(name, std::span(&condition, 1)); }
   void answer(const char* name, int sys_errno) {
@@ -283,22 +295,16 @@ seccomp_program compile_builtin(const seccomp_api& api, seccomp_machine machine,
   }
   seccomp_filter filter(api, SCMP_ACT_ERRNO(EPERM), archs);
   rule_writer write(filter, archs.front());
-  for (const auto name : rules::always) write.allow(name);
-  if (abi == foreign_abi::filter)
-    for (const auto name : rules::always_32bit) write.allow(name);
-  if (which == seccomp_builtin::docker)
-    for (const auto name : rules::docker_only) write.allow(name);
-  for (const auto& rule : rules::by_capability) {
-    if ((caps & sys::cap_bit(rule.capability)) == 0) continue;
-    for (const auto name : rule.names)
-      if (!name.empty()) write.allow(name);
-  }
+  write.allow_all(rules::always);
+  if (abi == foreign_abi::filter) write.allow_all(rules::always_32bit);
+  if (which == seccomp_builtin::docker) write.allow_all(rules::docker_only);
+  for (const auto& rule : rules::by_capability)
+    if ((caps & sys::cap_bit(rule.capability)) != 0) write.allow_all(rule.names);
   add_special_calls(write, which, caps);
 
   seccomp_program program;
   program.allowed = write.count();
-  const auto input = which == seccomp_builtin::standard ? terminal_input::closed : terminal_input::open;
-  program.bpf = with_start(filter.compile(), abis, input);
+  program.bpf = with_start(filter.compile(), abis, which == seccomp_builtin::standard ? guard::on : guard::off);
   return program;
 }
 
