@@ -34,8 +34,8 @@ struct limits {
 struct mount_option {
   enum class kind : unsigned char { bind, tmpfs };
   kind type = kind::bind;
-  std::string source;        ///< host path of a bind
-  std::string destination;   ///< absolute path inside
+  std::string source;       ///< host path of a bind
+  std::string destination;  ///< absolute path inside
   bool read_only = false;
   std::uint64_t size_bytes = 0;  ///< tmpfs; 0 = half of memory
   unsigned mode = 01777;         ///< tmpfs
@@ -44,7 +44,7 @@ struct mount_option {
 enum class network_mode : unsigned char {
   isolated,  ///< an own network namespace with loopback only
   host,
-  none,      ///< as isolated, and loopback stays down
+  none,  ///< as isolated, and loopback stays down
 };
 
 /// What ends the container's life.
@@ -56,9 +56,9 @@ enum class lifetime : unsigned char {
 /// How a container is made. Every member has docker's default where docker has one.
 struct container_options {
   std::string image = "hello-world";
-  std::vector<std::string> command;                       ///< replaces the image's CMD when not empty
-  std::optional<std::vector<std::string>> entrypoint;     ///< {} clears the image's ENTRYPOINT
-  std::string name;                                       ///< empty = adjective_surname
+  std::vector<std::string> command;                    ///< replaces the image's CMD when not empty
+  std::optional<std::vector<std::string>> entrypoint;  ///< {} clears the image's ENTRYPOINT
+  std::string name;                                    ///< empty = adjective_surname
   std::map<std::string, std::string> env, labels;
   std::string workdir, user, hostname;
   contain::limits limits;
@@ -68,12 +68,12 @@ struct container_options {
   bool tty = false;
   bool open_stdin = false;
   bool read_only_root = false;
-  std::string stop_signal;                                ///< "SIGTERM" unless the image says otherwise
+  std::string stop_signal;  ///< "SIGTERM" unless the image says otherwise
   std::chrono::seconds stop_timeout{10};
-  window_size size{};                                     ///< of the tty
-  bool auto_remove = false;                               ///< removed when it exits, docker's --rm
+  window_size size{};        ///< of the tty
+  bool auto_remove = false;  ///< removed when it exits, docker's --rm
   lifetime life = lifetime::owner;
-  std::string platform;                                   ///< for a pull; empty = this machine's
+  std::string platform;  ///< for a pull; empty = this machine's
 };
 
 enum class container_state : unsigned char { created, running, exited, dead };
@@ -83,16 +83,16 @@ std::string_view to_string(container_state state) noexcept;
 /// What the store and the kernel know of a container at one moment.
 struct container_info {
   std::string id, name;
-  std::string image, image_id;             ///< as given; digest
-  std::vector<std::string> command;        ///< entrypoint and cmd together
+  std::string image, image_id;       ///< as given; digest
+  std::vector<std::string> command;  ///< entrypoint and cmd together
   container_state state = container_state::created;
-  int pid = 0;                             ///< host pid of the first process while running
+  int pid = 0;  ///< host pid of the first process while running
   std::optional<exit_status> exit;
   time_point created{}, started{};
   std::map<std::string, std::string> labels;
   bool tty = false, auto_remove = false, detached = false;
-  int owner_pid = 0;                       ///< the process whose end ends it; 0 when detached
-  std::string error;                       ///< why the last start failed
+  int owner_pid = 0;  ///< the process whose end ends it; 0 when detached
+  std::string error;  ///< why the last start failed
 };
 
 /// One write of the container, in order over both streams.
@@ -104,7 +104,7 @@ struct log_entry {
 
 struct log_options {
   bool follow = false;
-  std::optional<std::uint64_t> tail;       ///< the last n lines
+  std::optional<std::uint64_t> tail;  ///< the last n lines
   std::optional<time_point> since, until;
   bool out = true, err = true;
   std::stop_token stop;
@@ -119,8 +119,7 @@ class attachment {
   /// Readable when read() would not block; borrowed.
   [[nodiscard]] int fd() const noexcept;
   /// The next piece of output; empty data = the container has ended (or closed both streams).
-  [[nodiscard]] process::chunk read(std::stop_token stop = {},
-                                    std::optional<std::chrono::nanoseconds> timeout = {});
+  [[nodiscard]] process::chunk read(std::stop_token stop = {}, std::optional<std::chrono::nanoseconds> timeout = {});
   void write(std::string_view data);
   /// EOF for the process once everything written has arrived.
   void close_stdin();

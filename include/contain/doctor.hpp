@@ -9,8 +9,8 @@ namespace contain {
 
 struct doctor_check {
   enum class grade : unsigned char { ok, degraded, missing };
-  std::string group;   ///< "kernel", "cgroups", "storage", "network", "rootless", "tools"
-  std::string name;    ///< "idmapped mounts"
+  std::string group;  ///< "kernel", "cgroups", "storage", "network", "rootless", "tools"
+  std::string name;   ///< "idmapped mounts"
   grade result = grade::ok;
   std::string detail;  ///< what was found, and what is lost when not ok
   std::string fix;     ///< the command that helps; empty when nothing does

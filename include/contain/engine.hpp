@@ -27,16 +27,16 @@ struct engine_options {
 
 /// Which containers or images to list or prune. Empty members match everything.
 struct list_filter {
-  bool all = false;                            ///< containers: also those that do not run
-  std::map<std::string, std::string> labels;   ///< an empty value matches any value
-  std::vector<std::string> names;              ///< substrings, as docker's name filter
-  std::vector<std::string> ids;                ///< prefixes
-  std::vector<std::string> statuses;           ///< created, running, exited…
-  std::vector<std::string> ancestors;          ///< image references or ids
+  bool all = false;                           ///< containers: also those that do not run
+  std::map<std::string, std::string> labels;  ///< an empty value matches any value
+  std::vector<std::string> names;             ///< substrings, as docker's name filter
+  std::vector<std::string> ids;               ///< prefixes
+  std::vector<std::string> statuses;          ///< created, running, exited…
+  std::vector<std::string> ancestors;         ///< image references or ids
 };
 
 struct prune_report {
-  std::vector<std::string> deleted;        ///< ids, and references for images
+  std::vector<std::string> deleted;  ///< ids, and references for images
   std::uint64_t reclaimed_bytes = 0;
 };
 

@@ -20,18 +20,18 @@ namespace contain {
 
 /// One row of `contain images`, and what an image answers about itself.
 struct image_info {
-  std::string id;                          ///< "sha256:…": the digest of the config document, as docker shows it
-  std::vector<std::string> tags;           ///< familiar names, "alpine:latest"; empty = dangling
-  std::vector<std::string> repo_digests;   ///< "alpine@sha256:…"
+  std::string id;                         ///< "sha256:…": the digest of the config document, as docker shows it
+  std::vector<std::string> tags;          ///< familiar names, "alpine:latest"; empty = dangling
+  std::vector<std::string> repo_digests;  ///< "alpine@sha256:…"
   time_point created{};
-  std::uint64_t size_bytes = 0;            ///< sum of the unpacked layers
+  std::uint64_t size_bytes = 0;  ///< sum of the unpacked layers
   std::string os, architecture, variant;
   std::map<std::string, std::string> labels;
 };
 
 /// One line of `contain history`, newest first.
 struct history_entry {
-  std::string image_id;     ///< "<missing>" but for the newest
+  std::string image_id;  ///< "<missing>" but for the newest
   time_point created{};
   std::string created_by, comment;
   std::uint64_t size_bytes = 0;
@@ -41,7 +41,7 @@ struct history_entry {
 /// How far a pull, load or save is.
 struct transfer_progress {
   enum class phase : unsigned char { resolving, waiting, downloading, unpacking, verified, exists, done };
-  std::string digest;       ///< of the layer; empty for the image as a whole
+  std::string digest;  ///< of the layer; empty for the image as a whole
   phase at = phase::resolving;
   std::uint64_t current_bytes = 0;
   std::uint64_t total_bytes = 0;  ///< 0 = unknown
@@ -55,11 +55,11 @@ struct credentials {
 };
 
 struct pull_options {
-  std::string platform;                    ///< "linux/arm64/v8"; empty = this machine's
-  std::optional<credentials> auth;         ///< empty: ~/.docker/config.json and containers' auth.json when named
-  std::filesystem::path auth_file;         ///< a docker config.json; empty = none is read
-  std::filesystem::path ca_file;           ///< extra PEM trust anchors
-  bool insecure_tls = false;               ///< accept any certificate; plain HTTP stays loopback only
+  std::string platform;             ///< "linux/arm64/v8"; empty = this machine's
+  std::optional<credentials> auth;  ///< empty: ~/.docker/config.json and containers' auth.json when named
+  std::filesystem::path auth_file;  ///< a docker config.json; empty = none is read
+  std::filesystem::path ca_file;    ///< extra PEM trust anchors
+  bool insecure_tls = false;        ///< accept any certificate; plain HTTP stays loopback only
   progress_sink progress;
   std::stop_token stop;
 };
@@ -86,7 +86,8 @@ class image {
   static image pull(engine& in, std::string_view reference, const pull_options& options = {});
   /// The local image if there is one, else pull. `hello-world` needs no registry.
   static image ensure(engine& in, std::string_view reference, const pull_options& options = {});
-  /// Reads a docker-archive or an OCI layout (tar or directory; gzip and zstd too). All images of the archive, in order.
+  /// Reads a docker-archive or an OCI layout (tar or directory; gzip and zstd too). All images of the archive, in
+  /// order.
   static std::vector<image> load(engine& in, const std::filesystem::path& archive);
   /// The same from a descriptor that need not be seekable.
   static std::vector<image> load(engine& in, int archive_fd);

@@ -24,19 +24,19 @@ struct window_size {
 
 /// How a process ended. A signal n gives code 128 + n, as a shell and docker say it.
 struct exit_status {
-  int code = 0;          ///< 0 to 255
-  int signal = 0;        ///< the signal that ended it, or 0
+  int code = 0;    ///< 0 to 255
+  int signal = 0;  ///< the signal that ended it, or 0
   bool oom_killed = false;
   time_point finished{};
 };
 
 struct exec_options {
-  std::vector<std::string> command;          ///< argv; argv[0] is looked up in the container's PATH
-  std::map<std::string, std::string> env;    ///< added to the container's
-  std::string workdir;                       ///< empty = the container's
-  std::string user;                          ///< uid, uid:gid, name or name:group; empty = the container's
-  bool tty = false;                          ///< one pty instead of three pipes
-  bool open_stdin = false;                   ///< else stdin is /dev/null
+  std::vector<std::string> command;        ///< argv; argv[0] is looked up in the container's PATH
+  std::map<std::string, std::string> env;  ///< added to the container's
+  std::string workdir;                     ///< empty = the container's
+  std::string user;                        ///< uid, uid:gid, name or name:group; empty = the container's
+  bool tty = false;                        ///< one pty instead of three pipes
+  bool open_stdin = false;                 ///< else stdin is /dev/null
   window_size size{};
   bool privileged = false;
 };

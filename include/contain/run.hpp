@@ -13,8 +13,8 @@
 namespace contain {
 
 struct run_options {
-  std::string input;                                  ///< bytes for stdin; empty = /dev/null
-  std::optional<std::chrono::nanoseconds> timeout;    ///< kills the container, throws error{timeout}
+  std::string input;                                ///< bytes for stdin; empty = /dev/null
+  std::optional<std::chrono::nanoseconds> timeout;  ///< kills the container, throws error{timeout}
   std::stop_token stop;
 };
 

@@ -84,7 +84,8 @@ std::optional<sys::unique_fd> connect_client(int state_fd, const client_options&
   sys::unique_fd fd{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
   if (!fd) throw error::from_errno(errno, "socket");
   const auto address = address_in(state_fd);
-  if (sys::retry([&] { return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }) != 0) {
+  if (sys::retry([&] { return ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address); }) !=
+      0) {
     if (errno == ECONNREFUSED || errno == ENOENT) return std::nullopt;
     throw error::from_errno(errno, "connect", "attach.sock");
   }
@@ -151,7 +152,8 @@ void send_input(int client_fd, std::string_view data) {
 void send_input_end(int client_fd) { (void)send_frame(client_fd, {client_frame::kind::input_end, 0}); }
 
 void send_resize(int client_fd, window_size size) {
-  (void)send_frame(client_fd, {client_frame::kind::resize, (static_cast<std::uint32_t>(size.rows) << 16U) | size.columns});
+  (void)send_frame(client_fd,
+                   {client_frame::kind::resize, (static_cast<std::uint32_t>(size.rows) << 16U) | size.columns});
 }
 
 std::optional<exit_status> read_exit(int state_fd) {

@@ -84,7 +84,8 @@ int clone_supervisor(void* argument) {
 
 class stack_pair {
  public:
-  stack_pair() : base_(::mmap(nullptr, 2 * stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
+  stack_pair()
+      : base_(::mmap(nullptr, 2 * stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
     if (base_ == MAP_FAILED) throw error::from_errno(errno, "mmap", "stack of the supervisor's launcher");
   }
   stack_pair(const stack_pair&) = delete;
@@ -97,8 +98,8 @@ class stack_pair {
   void* base_;
 };
 
-/// Both clones are CLONE_VM | CLONE_VFORK: 0.1 ms whatever the host's size, and this thread sleeps meanwhile. exit_signal 0
-/// hides the first child from the host's SIGCHLD and waitpid(-1); the second was never its child.
+/// Both clones are CLONE_VM | CLONE_VFORK: 0.1 ms whatever the host's size, and this thread sleeps meanwhile.
+/// exit_signal 0 hides the first child from the host's SIGCHLD and waitpid(-1); the second was never its child.
 int spawn_hidden(int executable, int socket) {
   const sys::unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!null) throw error::from_errno(errno, "open", "/dev/null");
@@ -138,7 +139,8 @@ void send_request(int socket, request_header::kind what, planned_request& reques
     body.reset(::memfd_create("contain-plan", MFD_CLOEXEC));
     if (!body) throw error::from_errno(errno, "memfd_create", "plan");
     for (std::size_t done = 0; done < request.plan.size();) {
-      const auto n = sys::retry([&] { return ::write(body.get(), request.plan.data() + done, request.plan.size() - done); });
+      const auto n =
+          sys::retry([&] { return ::write(body.get(), request.plan.data() + done, request.plan.size() - done); });
       if (n <= 0) throw error::from_errno(errno, "write", "plan");
       done += static_cast<std::size_t>(n);
     }
@@ -146,9 +148,11 @@ void send_request(int socket, request_header::kind what, planned_request& reques
     fds.push_back(body.get());
   }
   if (fds.size() > static_cast<std::size_t>(max_fds))
-    throw error{errc::invalid, "launch", {}, text::cat("needs ", fds.size(), " descriptors; at most ", max_fds, " mounts fit")};
+    throw error{
+        errc::invalid, "launch", {}, text::cat("needs ", fds.size(), " descriptors; at most ", max_fds, " mounts fit")};
 
-  std::array<iovec, 2> parts{{{&header, sizeof header}, {request.plan.data(), header.in_memfd != 0 ? 0 : request.plan.size()}}};
+  std::array<iovec, 2> parts{
+      {{&header, sizeof header}, {request.plan.data(), header.in_memfd != 0 ? 0 : request.plan.size()}}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * max_fds)> control{};
   msghdr message{};
   message.msg_iov = parts.data();
@@ -216,8 +220,7 @@ supervisor supervisor::spawn() {
   std::int32_t ready = 0;
   if (sys::retry([&] { return ::recv(ours.get(), &ready, sizeof ready, 0); }) != static_cast<ssize_t>(sizeof ready))
     throw lost();
-  if (ready != 0)
-    throw error::from_errno(ready, "set up the supervisor's mount namespace").with_hint("contain doctor");
+  if (ready != 0) throw error::from_errno(ready, "set up the supervisor's mount namespace").with_hint("contain doctor");
   s->socket = std::move(ours);
   return supervisor{std::move(s)};
 }

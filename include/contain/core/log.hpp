@@ -19,8 +19,7 @@ struct log_record {
 using log_sink = std::function<void(const log_record&)>;
 
 /// Hands a record to `sink` if there is one; an exception from the sink is swallowed.
-inline void emit(const log_sink& sink, log_level level, std::string_view component,
-                 std::string message) noexcept {
+inline void emit(const log_sink& sink, log_level level, std::string_view component, std::string message) noexcept {
   if (!sink) return;
   try {
     sink({level, component, std::move(message)});

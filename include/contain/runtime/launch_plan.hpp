@@ -1,6 +1,6 @@
-// The launch plan: one block of plain bytes in which everything a launch needs is already decided. The library builds it
-// (src/runtime/planner.cpp), one message carries it and its descriptors to the supervisor, and the code between clone3 and
-// execve only reads it. Nothing in it is a host path that would be resolved again.
+// The launch plan: one block of plain bytes in which everything a launch needs is already decided. The library builds
+// it (src/runtime/planner.cpp), one message carries it and its descriptors to the supervisor, and the code between
+// clone3 and execve only reads it. Nothing in it is a host path that would be resolved again.
 //
 //   supervisor                                child (clone3: new user, mount, pid, net, ipc, uts namespaces)
 //   ------------------------------------------------------------------------------------------------------
@@ -63,8 +63,9 @@ struct plan_rlimit {
   std::uint64_t soft, hard;
 };
 
-/// A path to hide or to make read-only, relative to the procfs or the sysfs that the child has just mounted: it is opened
-/// beneath that mount's own descriptor, so nothing in the image can redirect it (CVE-2019-16884, CVE-2025-31133).
+/// A path to hide or to make read-only, relative to the procfs or the sysfs that the child has just mounted: it is
+/// opened beneath that mount's own descriptor, so nothing in the image can redirect it (CVE-2019-16884,
+/// CVE-2025-31133).
 struct plan_cover {
   enum class base : std::uint32_t { proc, sysfs } under;
   plan_text path;
@@ -83,48 +84,48 @@ enum plan_flag : std::uint32_t {
   plan_hide_uptime = 1U << 9U,
   plan_new_cgroupns = 1U << 10U,
   plan_new_timens = 1U << 11U,
-  plan_volatile = 1U << 12U,    ///< overlay never syncs: the container's files die with it
+  plan_volatile = 1U << 12U,  ///< overlay never syncs: the container's files die with it
   plan_all_devices = 1U << 13U,
   plan_has_oom_score = 1U << 14U,
-  plan_is_exec = 1U << 15U,        ///< join the namespaces of a running container instead
+  plan_is_exec = 1U << 15U,  ///< join the namespaces of a running container instead
 };
 
 /// Where in the message's descriptors each one is; -1 = absent.
 struct plan_fds {
-  std::int32_t reply = -1;          ///< answers go here: reply_frame
-  std::int32_t client = -1;         ///< launch: first attached client, may be absent. exec: where the exit frame goes
+  std::int32_t reply = -1;   ///< answers go here: reply_frame
+  std::int32_t client = -1;  ///< launch: first attached client, may be absent. exec: where the exit frame goes
   std::int32_t state_dir = -1, listener = -1, store = -1, oom_events = -1, unified = -1, host_dev = -1;
-  std::int32_t target = -1;         ///< exec: pidfd of the container's first process
+  std::int32_t target = -1;  ///< exec: pidfd of the container's first process
   std::int32_t stdio[3] = {-1, -1, -1};
   std::int32_t procs_first = -1, parents_first = -1;
   std::uint32_t procs_count = 0, parents_count = 0;
 };
 
 struct launch_plan {
-  std::uint32_t size = 0;   ///< of the whole block
-  std::uint32_t flags = 0;  ///< plan_flag
-  std::uint64_t namespaces = 0;       ///< CLONE_NEWx for clone3, or for setns(2) by an exec
+  std::uint32_t size = 0;        ///< of the whole block
+  std::uint32_t flags = 0;       ///< plan_flag
+  std::uint64_t namespaces = 0;  ///< CLONE_NEWx for clone3, or for setns(2) by an exec
   char id[72] = {};
-  plan_text uid_map, gid_map;         ///< the very text for /proc/PID/uid_map
+  plan_text uid_map, gid_map;                ///< the very text for /proc/PID/uid_map
   std::uint32_t root_uid = 0, root_gid = 0;  ///< host ids of the container's root
   plan_fds fds;
 
-  plan_list<plan_text> lower;         ///< top layer first, as overlayfs wants them; relative to the store
+  plan_list<plan_text> lower;  ///< top layer first, as overlayfs wants them; relative to the store
   plan_text upper, work;
   plan_list<plan_mount> mounts;
   plan_list<plan_file> files;
   plan_list<plan_cover> masked, readonly;
   plan_list<plan_text> cgroup_controllers;  ///< v1 hierarchies to mount inside, parallel to fds.procs
 
-  plan_text hostname, cwd, user;      ///< user: empty = uid and gid below
+  plan_text hostname, cwd, user;  ///< user: empty = uid and gid below
   std::uint32_t uid = 0, gid = 0;
   plan_list<std::uint32_t> groups;
   plan_list<plan_text> argv, envp;
-  plan_text path;                     ///< PATH of envp, "" if unset
-  std::int32_t home_slot = -1;        ///< index in envp that is "HOME=" and wants the user's home; -1 = given
+  plan_text path;               ///< PATH of envp, "" if unset
+  std::int32_t home_slot = -1;  ///< index in envp that is "HOME=" and wants the user's home; -1 = given
   std::uint64_t caps_bounding = 0, caps_effective = 0, caps_ambient = 0;
   plan_list<plan_rlimit> rlimits;
-  plan_list<std::uint64_t> seccomp;   ///< struct sock_filter, 8 bytes each
+  plan_list<std::uint64_t> seccomp;  ///< struct sock_filter, 8 bytes each
   std::int32_t oom_score_adj = 0;
   std::uint16_t rows = 0, columns = 0;
 };
@@ -133,12 +134,53 @@ struct launch_plan {
 enum class step : std::uint32_t {
   none,
   clone,
-  map_ids, join_cgroup, open_store, idmap_store, open_layer, mount_overlay, make_dev, idmap_bind, handshake,
-  become_root, set_hostname, loopback, network_namespace, time_namespace, cgroup_namespace, mount_proc, mount_sysfs, mount_cgroup,
-  mount_tmpfs, mount_mqueue, mount_devpts, open_target, attach_mount, generated_file, attach_root, mask_path,
-  readonly_path, readonly_root, pivot_root, detach_old_root, open_terminal, session, find_user, change_directory,
-  set_rlimit, keyring, drop_bounding, set_groups, set_ids, set_capabilities, no_new_privileges, landlock, seccomp,
-  close_descriptors, join_namespaces, clone_exec, exec,
+  map_ids,
+  join_cgroup,
+  open_store,
+  idmap_store,
+  open_layer,
+  mount_overlay,
+  make_dev,
+  idmap_bind,
+  handshake,
+  become_root,
+  set_hostname,
+  loopback,
+  network_namespace,
+  time_namespace,
+  cgroup_namespace,
+  mount_proc,
+  mount_sysfs,
+  mount_cgroup,
+  mount_tmpfs,
+  mount_mqueue,
+  mount_devpts,
+  open_target,
+  attach_mount,
+  generated_file,
+  attach_root,
+  mask_path,
+  readonly_path,
+  readonly_root,
+  pivot_root,
+  detach_old_root,
+  open_terminal,
+  session,
+  find_user,
+  change_directory,
+  set_rlimit,
+  keyring,
+  drop_bounding,
+  set_groups,
+  set_ids,
+  set_capabilities,
+  no_new_privileges,
+  landlock,
+  seccomp,
+  close_descriptors,
+  join_namespaces,
+  clone_exec,
+  exec,
   count_,
 };
 

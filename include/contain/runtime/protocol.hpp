@@ -48,7 +48,7 @@ struct exit_record {
   std::int32_t code = 0;                ///< 0 to 255; 128 + signal
   std::int32_t signal = 0;
   std::uint32_t oom_killed = 0;
-  std::uint64_t finished_ns = 0;        ///< CLOCK_REALTIME
+  std::uint64_t finished_ns = 0;  ///< CLOCK_REALTIME
 };
 
 /// Layout of containers/<id>/log: header, bytes, the size again.

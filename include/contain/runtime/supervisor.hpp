@@ -17,9 +17,9 @@ namespace contain::runtime {
 
 /// Where a container's files are: paths relative to the store's root, so that one idmapped mount covers them all.
 struct rootfs_source {
-  int store_fd = -1;                ///< borrowed; the store's root directory (O_PATH or O_RDONLY)
-  std::vector<std::string> lower;   ///< layer directories, base first
-  std::string upper, work;          ///< overlay's writable pair
+  int store_fd = -1;               ///< borrowed; the store's root directory (O_PATH or O_RDONLY)
+  std::vector<std::string> lower;  ///< layer directories, base first
+  std::string upper, work;         ///< overlay's writable pair
 };
 
 /// Cgroup directories made for the container, limits already written; see runtime/cgroup.hpp.
@@ -30,43 +30,43 @@ struct cgroup_fds {
   /// The directories that hold the container's own (".../contain"), one a joined hierarchy, v2 last: the supervisor
   /// removes `id` from them when the host is gone.
   std::vector<sys::unique_fd> parents;
-  sys::unique_fd oom_events;             ///< memory.oom_control (v1) or memory.events (v2), read at the end
+  sys::unique_fd oom_events;  ///< memory.oom_control (v1) or memory.events (v2), read at the end
 };
 
 struct launch_request {
   std::string id;
   const oci::runtime_spec* spec = nullptr;
   rootfs_source rootfs;
-  cgroup_fds* cgroups = nullptr;      ///< may be null: the supervisor's own cgroups
+  cgroup_fds* cgroups = nullptr;  ///< may be null: the supervisor's own cgroups
   bool open_stdin = false;
-  bool detached = false;              ///< gets a supervisor of its own that outlives this process
-  bool auto_remove = false;           ///< detached: its supervisor deletes the directory at the end
-  int state_fd = -1;                  ///< borrowed; the container's directory: "log" is appended and "exit" written there
-  int listen_fd = -1;                 ///< borrowed; a listening SOCK_SEQPACKET socket for attach and wait clients
-  sys::unique_fd first_client;        ///< optional: one end of a socketpair, attached before the first byte
+  bool detached = false;        ///< gets a supervisor of its own that outlives this process
+  bool auto_remove = false;     ///< detached: its supervisor deletes the directory at the end
+  int state_fd = -1;            ///< borrowed; the container's directory: "log" is appended and "exit" written there
+  int listen_fd = -1;           ///< borrowed; a listening SOCK_SEQPACKET socket for attach and wait clients
+  sys::unique_fd first_client;  ///< optional: one end of a socketpair, attached before the first byte
 };
 
 struct launched {
-  int pid = 0;                         ///< host pid of the container's first process
-  std::uint64_t start_ticks = 0;       ///< /proc/PID/stat field 22: makes the pid unambiguous
+  int pid = 0;                    ///< host pid of the container's first process
+  std::uint64_t start_ticks = 0;  ///< /proc/PID/stat field 22: makes the pid unambiguous
   int supervisor_pid = 0;
-  std::vector<std::string> weakened;   ///< hardening rows the kernel did not give: "landlock", "time_namespace"
+  std::vector<std::string> weakened;  ///< hardening rows the kernel did not give: "landlock", "time_namespace"
 };
 
 struct exec_request {
-  const oci::spec_process* process = nullptr;  ///< args, env, cwd, user, caps, rlimits
-  const oci::runtime_spec* container = nullptr; ///< for namespaces, seccomp, landlock, ids
-  int target_pidfd = -1;              ///< borrowed; the container's first process
+  const oci::spec_process* process = nullptr;    ///< args, env, cwd, user, caps, rlimits
+  const oci::runtime_spec* container = nullptr;  ///< for namespaces, seccomp, landlock, ids
+  int target_pidfd = -1;                         ///< borrowed; the container's first process
   cgroup_fds* cgroups = nullptr;
-  sys::unique_fd stdio[3];            ///< the child's ends; with a tty they are ignored
-  bool detached = false;              ///< goes on when its owner dies
+  sys::unique_fd stdio[3];  ///< the child's ends; with a tty they are ignored
+  bool detached = false;    ///< goes on when its owner dies
 };
 
 /// A started exec. `status` is a SOCK_SEQPACKET connection on which one exit frame arrives; see wait_exit().
 struct exec_started {
   int pid = 0;
   sys::unique_fd status;
-  sys::unique_fd pty_master;          ///< only with a tty
+  sys::unique_fd pty_master;  ///< only with a tty
 };
 
 /// One per engine, started on first use. Thread safe: a request is one message.
@@ -94,8 +94,8 @@ class supervisor {
 /// --- the client side of a container's socket (attach, wait) ---
 
 struct client_options {
-  bool input = false;     ///< may send stdin
-  bool output = false;    ///< receives output frames from now on
+  bool input = false;   ///< may send stdin
+  bool output = false;  ///< receives output frames from now on
 };
 /// Connects to `state_fd`/attach.sock. Nothing when nobody listens: the container does not run.
 std::optional<sys::unique_fd> connect_client(int state_fd, const client_options& options);
@@ -114,8 +114,7 @@ struct client_event {
   exit_status exit;
 };
 /// Waits for the next frame. Throws error{timeout, interrupted}.
-client_event next_event(int client_fd, std::stop_token stop = {},
-                        std::optional<std::chrono::nanoseconds> timeout = {});
+client_event next_event(int client_fd, std::stop_token stop = {}, std::optional<std::chrono::nanoseconds> timeout = {});
 void send_input(int client_fd, std::string_view data);
 void send_input_end(int client_fd);
 void send_resize(int client_fd, window_size size);

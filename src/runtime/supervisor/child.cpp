@@ -26,9 +26,9 @@ long raw(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0
   return ::syscall(number, a, b, c, d, e);
 }
 
-/// Into the version 1 cgroups, through "tasks" and by this thread itself: that takes no lock, while cgroup.procs waits for
-/// an RCU grace period of the whole machine (10 ms and more, measured on Linux 6.18). The right to write is that of whoever
-/// opened the file, or, on older kernels, of this process while it has the supervisor's ids.
+/// Into the version 1 cgroups, through "tasks" and by this thread itself: that takes no lock, while cgroup.procs waits
+/// for an RCU grace period of the whole machine (10 ms and more, measured on Linux 6.18). The right to write is that of
+/// whoever opened the file, or, on older kernels, of this process while it has the supervisor's ids.
 step join_cgroups(const child_context& c) noexcept {
   for (unsigned i = 0; i < c.plan->fds.procs_count; ++i) {
     if (::write(c.fds[c.plan->fds.procs_first + static_cast<int>(i)], "0", 1) != 1) return step::join_cgroup;

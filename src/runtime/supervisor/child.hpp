@@ -1,6 +1,6 @@
 // The child's side of a launch: the only code that runs between clone3 and execve. System calls in a fixed order on a
-// plan that is complete; no allocation, no locks, no stdio. tests/checks compares this object's undefined symbols with an
-// allow-list.
+// plan that is complete; no allocation, no locks, no stdio. tests/checks compares this object's undefined symbols with
+// an allow-list.
 #pragma once
 #include <cstdint>
 
@@ -12,8 +12,8 @@ namespace contain::runtime::sv {
 struct child_report {
   std::uint32_t failed_step = 0;  ///< runtime::step
   std::int32_t sys_errno = 0;
-  std::uint32_t weakened = 0;     ///< weakened_row
-  std::int32_t pid = 0;           ///< exec: the process behind the namespaces
+  std::uint32_t weakened = 0;  ///< weakened_row
+  std::int32_t pid = 0;        ///< exec: the process behind the namespaces
 };
 
 /// What the supervisor sends: nothing but the moment and, the second time, two descriptors.
@@ -21,9 +21,9 @@ enum class signal_to_child : std::uint8_t { mapped = 1, root = 2 };
 
 struct child_context {
   launch_plan* plan;
-  const int* fds;      ///< the message's descriptors, by plan_fds index
-  int sync;            ///< the child's end of the socketpair
-  int stdio[3];        ///< -1 with a terminal
+  const int* fds;  ///< the message's descriptors, by plan_fds index
+  int sync;        ///< the child's end of the socketpair
+  int stdio[3];    ///< -1 with a terminal
   char** argv;
   char** envp;
   std::uint32_t weakened = 0;
@@ -40,11 +40,11 @@ int contain_exec_child(child_context* c) noexcept;
 
 // --- shared between the files of the child's side ---
 step wait_for(child_context& c, signal_to_child moment, int* fds, int count) noexcept;
-step build_mounts(child_context& c) noexcept;               // child_mounts.cpp
+step build_mounts(child_context& c) noexcept;  // child_mounts.cpp
 step attach_mounts(child_context& c, int root, int dev) noexcept;
 step open_terminal(child_context& c, int* master, int* slave) noexcept;
 step find_user(child_context& c, char* home, unsigned home_size) noexcept;  // child_user.cpp
-step confine(child_context& c) noexcept;                    // child_confine.cpp
+step confine(child_context& c) noexcept;                                    // child_confine.cpp
 bool send_report(child_context& c, const child_report& report, int fd) noexcept;
 
 }  // namespace contain::runtime::sv

@@ -62,9 +62,9 @@ step set_capabilities(const launch_plan& plan) noexcept {
   return step::none;
 }
 
-/// No device node can be made anywhere, device ioctls work in /dev only, and with the host's network its abstract sockets
-/// are out of reach. What a rule grants holds for the whole tree below it, so "everything but /proc/sys" cannot be said
-/// here: that is the read-only mounts' part (src/DECISIONS.md, Landlock).
+/// No device node can be made anywhere, device ioctls work in /dev only, and with the host's network its abstract
+/// sockets are out of reach. What a rule grants holds for the whole tree below it, so "everything but /proc/sys" cannot
+/// be said here: that is the read-only mounts' part (src/DECISIONS.md, Landlock).
 step landlock(child_context& c) noexcept {
   const long abi = raw(SYS_landlock_create_ruleset, 0, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 1) {

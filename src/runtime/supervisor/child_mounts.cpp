@@ -36,6 +36,7 @@ int open_beneath(int dir, const char* path, std::uint64_t flags, std::uint64_t r
 int new_filesystem(const char* type, const char* const* options, unsigned attributes) noexcept {
   const int context = ::fsopen(type, FSOPEN_CLOEXEC);
   if (context < 0) return -1;
+  (void)::fsconfig(context, FSCONFIG_SET_STRING, "source", type, 0);  // what df and mount show
   for (; options != nullptr && options[0] != nullptr; options += 2) {
     const auto command = options[1] == nullptr ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
     if (::fsconfig(context, command, options[0], options[1], 0) != 0) return ::close(context), -1;
@@ -97,8 +98,8 @@ int new_tmpfs(unsigned mode, std::uint64_t size, unsigned attributes) noexcept {
 /// What kind of thing a mount needs to stand on.
 enum class target_kind : bool { directory, file };
 
-/// Opens `path` in the container's root, making what is missing. Symbolic links of the image are followed inside the root
-/// only; the system's own mounts (`resolve` = no links) refuse them (CVE-2019-19921, CVE-2026-41579).
+/// Opens `path` in the container's root, making what is missing. Symbolic links of the image are followed inside the
+/// root only; the system's own mounts (`resolve` = no links) refuse them (CVE-2019-19921, CVE-2026-41579).
 int open_target(int root, const char* path, target_kind kind, std::uint64_t resolve) noexcept {
   if (*path == '\0') return errno = EINVAL, -1;
   int fd = open_beneath(root, path, O_PATH, resolve);
@@ -162,7 +163,8 @@ step attach_files(const launch_plan& plan, int root) noexcept {
   unsigned n = 0;
   for (const auto& file : plan.files) {
     decimal(name, n++);
-    const int target = open_target(root, file.destination.get(), target_kind::file, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    const int target =
+        open_target(root, file.destination.get(), target_kind::file, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
     if (target < 0) {
       if (errno == EROFS || errno == ENOTDIR) continue;  // an image without a directory /etc goes without
       return step::generated_file;
@@ -237,8 +239,8 @@ step attach_dev(const launch_plan& plan, int root, int dev) noexcept {
   return done ? step::none : step::mount_devpts;
 }
 
-/// Stands at the root of the procfs or sysfs that was just mounted: a path of the cover lists is looked up from there, in a
-/// file system of the kernel's, and nothing of the image is on the way.
+/// Stands at the root of the procfs or sysfs that was just mounted: a path of the cover lists is looked up from there,
+/// in a file system of the kernel's, and nothing of the image is on the way.
 bool stand_at(plan_cover::base under) noexcept {
   const int base = under == plan_cover::base::proc ? proc_mount : sysfs_mount;
   return base >= 0 && ::fchdir(base) == 0;
@@ -295,20 +297,26 @@ int build(const plan_mount& mount) noexcept {
 
 step step_of(plan_mount_kind kind) noexcept {
   switch (kind) {
-    case plan_mount_kind::proc: return step::mount_proc;
-    case plan_mount_kind::sysfs: return step::mount_sysfs;
-    case plan_mount_kind::tmpfs: return step::mount_tmpfs;
-    case plan_mount_kind::mqueue: return step::mount_mqueue;
-    case plan_mount_kind::cgroup: return step::mount_cgroup;
-    case plan_mount_kind::bind: return step::attach_mount;
+    case plan_mount_kind::proc:
+      return step::mount_proc;
+    case plan_mount_kind::sysfs:
+      return step::mount_sysfs;
+    case plan_mount_kind::tmpfs:
+      return step::mount_tmpfs;
+    case plan_mount_kind::mqueue:
+      return step::mount_mqueue;
+    case plan_mount_kind::cgroup:
+      return step::mount_cgroup;
+    case plan_mount_kind::bind:
+      return step::attach_mount;
   }
   return step::attach_mount;
 }
 
 step attach_one(child_context& c, const plan_mount& mount, int detached, int root) noexcept {
   const bool system = mount.kind != plan_mount_kind::bind && mount.kind != plan_mount_kind::tmpfs;
-  const auto resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS |
-                       static_cast<std::uint64_t>(system ? RESOLVE_NO_SYMLINKS : 0);
+  const auto resolve =
+      RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | static_cast<std::uint64_t>(system ? RESOLVE_NO_SYMLINKS : 0);
   int source = detached;
   auto kind = target_kind::directory;
   if (mount.kind == plan_mount_kind::bind) {

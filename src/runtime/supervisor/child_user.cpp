@@ -1,5 +1,5 @@
-// Finds the user that an image or an option names in the container's own /etc/passwd and /etc/group, from inside. The files
-// are the image's: they may be pipes, links to /dev/zero or gigabytes long (CVE-2024-9676, CVE-2025-4437).
+// Finds the user that an image or an option names in the container's own /etc/passwd and /etc/group, from inside. The
+// files are the image's: they may be pipes, links to /dev/zero or gigabytes long (CVE-2024-9676, CVE-2025-4437).
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

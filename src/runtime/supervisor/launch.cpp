@@ -213,8 +213,8 @@ char** pointers(plan_list<plan_text>& list) noexcept {
   return array;
 }
 
-/// Linux 6.18 leaves a new task on its parent's cpu until the parent sleeps (200 of 200 measured): the work of both would
-/// follow one another. Moving it away and giving the cpus back takes 5 us.
+/// Linux 6.18 leaves a new task on its parent's cpu until the parent sleeps (200 of 200 measured): the work of both
+/// would follow one another. Moving it away and giving the cpus back takes 5 us.
 void start_elsewhere(int pid) noexcept {
   cpu_set_t all, others;
   unsigned here = 0;
@@ -227,8 +227,8 @@ void start_elsewhere(int pid) noexcept {
 }
 
 failure prepare(const task& t, launch_plan& plan, int* fds, int sync) noexcept {
-  if ((plan.namespaces & CLONE_NEWUSER) != 0 && (!write_proc(t.pid, "gid_map", plan.gid_map.get()) ||
-                                                 !write_proc(t.pid, "uid_map", plan.uid_map.get())))
+  if ((plan.namespaces & CLONE_NEWUSER) != 0 &&
+      (!write_proc(t.pid, "gid_map", plan.gid_map.get()) || !write_proc(t.pid, "uid_map", plan.uid_map.get())))
     return failed(step::map_ids);
   if (!send_moment(sync, signal_to_child::mapped, nullptr, 0)) return failed(step::handshake);
   if ((plan.flags & plan_has_oom_score) != 0) {
@@ -310,8 +310,8 @@ failure start(task& t, launch_plan& plan, int* fds) noexcept {
   t.sync.fd = pair[0];
   t.sync.ready = sync_ready;
 
-  child_context context{&plan, fds, pair[1], {ends.child[0], ends.child[1], ends.child[2]},
-                        pointers(plan.argv), pointers(plan.envp)};
+  child_context context{
+      &plan, fds, pair[1], {ends.child[0], ends.child[1], ends.child[2]}, pointers(plan.argv), pointers(plan.envp)};
   int pidfd = -1;
   clone_args args{};
   args.flags = CLONE_PIDFD | (exec ? 0 : plan.namespaces & ~static_cast<std::uint64_t>(CLONE_NEWNET));

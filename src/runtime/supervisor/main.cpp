@@ -1,5 +1,5 @@
-// The supervisor: a static program without threads or exceptions, started by the library from a sealed memfd with one end
-// of a socketpair as descriptor 3. When the other end closes, its containers end.
+// The supervisor: a static program without threads or exceptions, started by the library from a sealed memfd with one
+// end of a socketpair as descriptor 3. When the other end closes, its containers end.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>

@@ -1,5 +1,5 @@
-// Streams: what the process writes goes to the log and to the clients, what clients send goes to its stdin. A client that
-// does not read holds up its container (as a terminal does), never the supervisor.
+// Streams: what the process writes goes to the log and to the clients, what clients send goes to its stdin. A client
+// that does not read holds up its container (as a terminal does), never the supervisor.
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>

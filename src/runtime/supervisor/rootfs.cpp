@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <linux/securebits.h>
 #include <sched.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -58,6 +61,27 @@ int idmap(int mount, int userns, unsigned flags) noexcept {
   return ::mount_setattr(mount, "", flags | AT_EMPTY_PATH, &attributes, sizeof attributes);
 }
 
+/// Acts on files as the container's root while it lives. Overlayfs makes its working directory at mount time and
+/// remembers who mounted it; through an idmapped mount the host's root is nobody and may create nothing (EOVERFLOW).
+/// The securebit keeps the capabilities, which setfsuid(2) would take away.
+class as_container_root {
+ public:
+  explicit as_container_root(const launch_plan& plan) noexcept {
+    (void)::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
+    (void)::setfsgid(plan.root_gid);
+    (void)::setfsuid(plan.root_uid);
+  }
+  as_container_root(const as_container_root&) = delete;
+  as_container_root& operator=(const as_container_root&) = delete;
+  ~as_container_root() {
+    const int saved = errno;
+    (void)::setfsuid(0);
+    (void)::setfsgid(0);
+    (void)::prctl(PR_SET_SECUREBITS, 0, 0, 0, 0);
+    errno = saved;
+  }
+};
+
 int finish_overlay(int context, const launch_plan& plan) noexcept {
   // volatile: no sync of the whole host file system at unmount; only for files that die with the container.
   if ((plan.flags & plan_volatile) != 0) (void)::fsconfig(context, FSCONFIG_SET_FLAG, "volatile", nullptr, 0);
@@ -69,6 +93,7 @@ int finish_overlay(int context, const launch_plan& plan) noexcept {
 int overlay_by_fd(const launch_plan& plan, int store) noexcept {
   const scoped_fd context{::fsopen("overlay", FSOPEN_CLOEXEC)};
   if (context.fd < 0) return -1;
+  (void)::fsconfig(context.fd, FSCONFIG_SET_STRING, "source", "overlay", 0);
   const auto set = [&](const char* key, const char* path) {
     const scoped_fd dir{open_dir(store, path)};
     return dir.fd >= 0 && ::fsconfig(context.fd, FSCONFIG_SET_FD, key, nullptr, dir.fd) == 0;
@@ -80,8 +105,8 @@ int overlay_by_fd(const launch_plan& plan, int store) noexcept {
   return finish_overlay(context.fd, plan);
 }
 
-/// Older kernels: overlayfs takes layers by path and only from mounts of the caller's namespace, so the idmapped store hangs
-/// at /store while the overlay is made. mount(2)'s option page holds about 40 layers.
+/// Older kernels: overlayfs takes layers by path and only from mounts of the caller's namespace, so the idmapped store
+/// hangs at /store while the overlay is made. mount(2)'s option page holds about 40 layers.
 int overlay_by_path(const launch_plan& plan, int store) noexcept {
   if (::move_mount(store, "", AT_FDCWD, "/store", MOVE_MOUNT_F_EMPTY_PATH) != 0) return -1;
   char options[4096];
@@ -121,6 +146,7 @@ int overlay_by_path(const launch_plan& plan, int store) noexcept {
 step make_rootfs(const launch_plan& plan, const int* fds, int userns, int* rootfs) noexcept {
   const int store = fds[plan.fds.store];
   if (userns >= 0 && idmap(store, userns, 0) != 0) return step::idmap_store;
+  const as_container_root owner{plan};
   *rootfs = overlay_by_fd(plan, store);
   if (*rootfs < 0 && (errno == EINVAL || errno == EBADF)) *rootfs = overlay_by_path(plan, store);
   return *rootfs < 0 ? step::mount_overlay : step::none;
@@ -133,7 +159,8 @@ step make_dev(const launch_plan& plan, int* fds, int* dev) noexcept {
     return step::none;
   }
   const scoped_fd context{::fsopen("tmpfs", FSOPEN_CLOEXEC)};
-  if (context.fd < 0 || ::fsconfig(context.fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0 ||
+  if (context.fd < 0 || ::fsconfig(context.fd, FSCONFIG_SET_STRING, "source", "tmpfs", 0) != 0 ||
+      ::fsconfig(context.fd, FSCONFIG_SET_STRING, "mode", "0755", 0) != 0 ||
       ::fsconfig(context.fd, FSCONFIG_SET_STRING, "size", "65536k", 0) != 0 ||
       ::fsconfig(context.fd, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
     return step::make_dev;

@@ -1,4 +1,5 @@
-// The mounts that only the supervisor can make: the overlay over the idmapped store, /dev with real nodes, binds with ids.
+// The mounts that only the supervisor can make: the overlay over the idmapped store, /dev with real nodes, binds with
+// ids.
 #pragma once
 #include "contain/runtime/launch_plan.hpp"
 

@@ -65,7 +65,7 @@ struct forgotten_ids {
 struct supervisor_state {
   loop events;
   forgotten_ids ended;  ///< containers of the engine that have ended and may still have files
-  source host;        ///< the engine's socket; fd -1 in the supervisor of a detached container
+  source host;          ///< the engine's socket; fd -1 in the supervisor of a detached container
   task* tasks = nullptr;
   bool host_gone = false;
   unsigned char* buffer = nullptr;  ///< of a request, kept between requests
