@@ -2,11 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
-#include <linux/seccomp.h>
 #include <pwd.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -17,6 +13,7 @@
 
 #include "contain/core/text.hpp"
 #include "contain/sys/control_file.hpp"
+#include "contain/sys/probe.hpp"
 
 namespace contain::runtime {
 namespace {
@@ -32,16 +29,6 @@ std::string trimmed(const char* path) {
 bool sysctl_allows(const char* path) {
   const auto value = trimmed(path);
   return value != "0";
-}
-
-unsigned landlock_version() noexcept {
-  const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
-  return version < 0 ? 0 : static_cast<unsigned>(version);
-}
-
-bool has_seccomp() noexcept {
-  constexpr std::uint32_t action = SECCOMP_RET_KILL_PROCESS;
-  return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
 }
 
 label_module find_label_module() {
@@ -126,8 +113,8 @@ host_facts probe_host() {
     return exists(text::cat("/proc/self/ns/", name).c_str()) &&
            sysctl_allows(text::cat("/proc/sys/user/max_", name, "_namespaces").c_str());
   });
-  facts.seccomp = has_seccomp();
-  facts.landlock_abi = landlock_version();
+  facts.seccomp = sys::has_seccomp_filters();
+  facts.landlock_abi = sys::landlock_abi();
   facts.label = find_label_module();
   facts.thermal_paths = find_thermal_paths();
   return facts;
