@@ -17,7 +17,7 @@ current)
   sh "$here/../support/apt_install.sh" mmdebstrap
   cache=${CONTAIN_TEST_CACHE:-$HOME/.cache/contain-tests}
   root=$cache/peers-sid
-  if [ ! -x "$root/usr/bin/crun" ]; then
+  if [ ! -x "$root/usr/bin/umount" ]; then
     mkdir -p "$cache"
     work=$(mktemp -d "$cache/.peers-XXXXXX")
     trap 'rm -rf "$work"' EXIT
@@ -25,9 +25,11 @@ current)
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null |
       sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' | head -n 1)
     list=$(echo $packages | tr ' ' ,)
-    mmdebstrap --mode=root --variant=essential --quiet --include="$list,ca-certificates" \
-      --aptopt='APT::Install-Recommends "false"' sid "$work/root" "deb $mirror sid main" >&2
+    apt-config dump Acquire | grep '^Acquire::' >"$work/apt.conf"  # proxies and the like
+    mmdebstrap --mode=root --variant=essential --quiet --include="$list,mount" \
+      --aptopt="$work/apt.conf" sid "$work/root" "deb $mirror sid main" >&2
     chmod 0755 "$work/root"
+    rm -rf "$root"
     mv "$work/root" "$root"
   fi
   echo "$root"
