@@ -81,7 +81,7 @@ def _podman_row(name: str, chroot: pathlib.Path | None, work: pathlib.Path, root
     if not archive.exists():
         subprocess.run(["tar", "-cf", archive, "-C", root, "."], check=True)
     subprocess.run(_wrapped([*base, "import", archive, "bench"], chroot, work), check=True, capture_output=True)
-    run = [*base, "run", "--rm", "--network", "none", "--ulimit", "host", "bench"]
+    run = [*base, "run", "--rm", "--network", "none", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096", "bench"]
     return _row(f"{name} run --rm", run, chroot, work, slow=True)
 
 

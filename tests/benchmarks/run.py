@@ -11,6 +11,7 @@ that what else the machine does falls on all. A row whose container is not isola
 from __future__ import annotations
 
 import argparse
+import os
 import pathlib
 import random
 import shutil
@@ -85,7 +86,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write RESULTS.md")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
-    before = set(CGROUPS.glob("*/*"))
+    before = set(CGROUPS.glob("*/libpod_parent"))
     # Not /tmp, which may be a tmpfs: the upper directories belong on a real file system.
     with tempfile.TemporaryDirectory(prefix="ctb-", dir="/var/tmp") as directory:
         work = pathlib.Path(directory)
@@ -108,9 +109,9 @@ def main() -> int:
         finally:
             for row in all_rows:
                 row.stop()
-    for group in sorted(set(CGROUPS.glob("*/*")) - before, reverse=True):
-        if group.is_dir():
-            group.rmdir()  # podman leaves its empty parent groups
+    for group in set(CGROUPS.glob("*/libpod_parent")) - before:  # podman leaves its empty parent groups
+        for directory, _, _ in os.walk(group, topdown=False):
+            os.rmdir(directory)
     print(text)
     if arguments.write:
         (HERE / "RESULTS.md").write_text(text)
