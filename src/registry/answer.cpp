@@ -50,7 +50,7 @@ std::string hint_for(http_failure::kind kind, const url& address) {
     case connect:
       return "check that a registry listens there: curl -i " + address.origin() + "/v2/";
     case tls_trust:
-      return "name the CA that signed its certificate in SSL_CERT_FILE (ca_file in pull_options)";
+      return "trust the CA that signed its certificate with --ca-file FILE";
     case protocol:
       return "check that it speaks TLS; plain HTTP is for loopback only";
     default:
@@ -112,7 +112,7 @@ error refused(const http_response& answer, std::string operation, std::string su
                     : status == 429 || status / 100 == 5 ? errc::registry_unreachable
                                                          : errc::protocol;
   error e{code, std::move(operation), std::move(subject), std::move(words)};
-  if (code == errc::image_not_found) e.with_hint("check the name and the tag; a private image needs a login");
+  if (code == errc::image_not_found) e.with_hint("check the name and the tag; a private image needs credentials");
   if (status == 429) {
     const auto after = answer.header("retry-after");
     e.with_hint("wait" + (after ? " " + printable(*after, 40) + " s" : std::string{}) +

@@ -97,7 +97,7 @@ error client::state::failed(const http_response& answer, std::string operation, 
   if (access->options.auth) {
     e.with_hint("the credentials given for " + domain + " do not open it; check them, and the name of the repository");
   } else {
-    e.with_hint("contain login " + domain);
+    e.with_hint("docker login " + domain + " keeps credentials where they are found; or name a file with --authfile");
   }
   return e;
 }
@@ -230,6 +230,8 @@ std::string client::get_document(const oci::descriptor& what, std::size_t max_by
   const auto subject = state_->name_of(what.digest.text());
   if (what.size > max_bytes)
     throw error{errc::corrupt, operation, subject, text::cat("said to be ", what.size, " bytes; at most ", max_bytes)};
+  if (what.digest.algorithm() != oci::digest_algorithm::sha256)
+    throw error{errc::protocol, operation, subject, "only sha256 digests can be verified"};
   auto ask = state_->request(http_request::verb::get, state_->path("blobs", what.digest.text()), stop);
   auto answer = state_->document(std::move(ask), static_cast<std::size_t>(what.size) + 1, stop);
   if (!is_success(answer)) throw state_->failed(answer, operation, subject);
