@@ -95,8 +95,7 @@ static void write_at(int dir, const char* name, const char* text) {
   close(fd);
 }
 
-/* ---- once: the parent's own surroundings --------------------------------------------------------------------------
- */
+/* ---- once: the parent's own surroundings ---- */
 
 static char own_name[32]; /* of the benchmark's cgroup */
 static int hierarchy_fds[cgroups] = {-1, -1};
@@ -179,7 +178,7 @@ static void enter_small_namespace(void) {
   check(proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* ---- per run: the parent's half --------------------------------------------------------------------------------- */
+/* ---- per run: the parent's half ---- */
 
 static int userns_of(int pid, unsigned base) {
   char path[64], map[64];
