@@ -34,7 +34,7 @@ void migrate(const session& db, int from) {
            " supervisor_pid INTEGER NOT NULL, exit_code INTEGER, exit_signal INTEGER, oom_killed INTEGER,"
            " finished INTEGER, error TEXT NOT NULL, ephemeral INTEGER NOT NULL, auto_remove INTEGER NOT NULL,"
            " tty INTEGER NOT NULL, owner_pid INTEGER NOT NULL, owner_start_ticks INTEGER NOT NULL,"
-           " id_range INTEGER NOT NULL)",
+           " id_range INTEGER NOT NULL, weakened TEXT NOT NULL)",
            "CREATE UNIQUE INDEX containers_by_id_range ON containers(id_range) WHERE id_range > 0",
            "CREATE TABLE container_documents(number INTEGER PRIMARY KEY REFERENCES containers ON DELETE CASCADE,"
            " options TEXT NOT NULL, image_config TEXT NOT NULL)",

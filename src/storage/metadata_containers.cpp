@@ -13,7 +13,7 @@ constexpr std::uint32_t range_size = 65536;
 #define CONTAIN_CONTAINER_COLUMNS                                                                                 \
   "id, name, image, image_id, command, labels, chains, state, created, started, boot_id, pid, start_ticks,"       \
   " supervisor_pid, exit_code, exit_signal, oom_killed, finished, error, ephemeral, auto_remove, tty, owner_pid," \
-  " owner_start_ticks, id_range"
+  " owner_start_ticks, id_range, weakened"
 
 time_point time_from(std::int64_t nanoseconds) { return time_point{std::chrono::nanoseconds{nanoseconds}}; }
 
@@ -59,6 +59,7 @@ container_record container_from(const query& q) {
   c.owner_pid = number();
   c.owner_start_ticks = static_cast<std::uint64_t>(integer());
   c.id_range = static_cast<std::uint32_t>(integer());
+  c.weakened = decode_list(text());
   return c;
 }
 
@@ -124,7 +125,7 @@ bool metadata_writer::add_container(const container_record& c, const container_d
   };
   const int added = transaction_.run(
       "INSERT INTO containers(" CONTAIN_CONTAINER_COLUMNS
-      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
       " ON CONFLICT(name) DO NOTHING",
       c.id, c.name, c.image, c.image_id, encode(c.command), encode(c.labels), text::join(c.chains, " "),
       static_cast<int>(c.state), count(c.created), count(c.started), c.process.boot_id, c.process.pid,
@@ -132,7 +133,7 @@ bool metadata_writer::add_container(const container_record& c, const container_d
       exit_field([](const exit_record& e) { return e.signal; }),
       exit_field([](const exit_record& e) { return e.oom_killed ? 1 : 0; }),
       exit_field([](const exit_record& e) { return count(e.finished); }), c.error, c.ephemeral, c.auto_remove, c.tty,
-      c.owner_pid, c.owner_start_ticks, c.id_range);
+      c.owner_pid, c.owner_start_ticks, c.id_range, encode(c.weakened));
   if (added == 0) return false;
   transaction_.run("INSERT INTO container_documents(number, options, image_config) VALUES(?, ?, ?)",
                    transaction_.last_rowid(), documents.options, documents.image_config);
@@ -143,12 +144,14 @@ bool metadata_writer::rename_container(std::string_view id, std::string_view nam
   return transaction_.run("UPDATE OR IGNORE containers SET name = ? WHERE id = ?", name, id) > 0;
 }
 
-bool metadata_writer::set_running(std::string_view id, const process_record& process, time_point started) {
+bool metadata_writer::set_running(std::string_view id, const process_record& process, time_point started,
+                                  const std::vector<std::string>& weakened) {
   return transaction_.run(
              "UPDATE containers SET state = 1, boot_id = ?, pid = ?, start_ticks = ?, supervisor_pid = ?,"
-             " started = ?, error = '', exit_code = NULL, exit_signal = NULL, oom_killed = NULL, finished = NULL"
-             " WHERE id = ? AND state IN (0, 2)",
-             process.boot_id, process.pid, process.start_ticks, process.supervisor_pid, count(started), id) > 0;
+             " started = ?, weakened = ?, error = '', exit_code = NULL, exit_signal = NULL, oom_killed = NULL,"
+             " finished = NULL WHERE id = ? AND state IN (0, 2)",
+             process.boot_id, process.pid, process.start_ticks, process.supervisor_pid, count(started),
+             encode(weakened), id) > 0;
 }
 
 bool metadata_writer::set_exited(std::string_view id, const process_record& process, const exit_record& exit) {

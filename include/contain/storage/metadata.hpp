@@ -66,9 +66,10 @@ struct container_record {
   run_state state = run_state::created;
   time_point created{}, started{};
   process_record process;
-  std::optional<exit_record> exit;  ///< of the last run
-  std::string error;                ///< why the last start failed
-  bool ephemeral = false;           ///< dies with its owner
+  std::optional<exit_record> exit;    ///< of the last run
+  std::string error;                  ///< why the last start failed
+  std::vector<std::string> weakened;  ///< "row: reason" for isolation that only the last start found missing
+  bool ephemeral = false;             ///< dies with its owner
   bool auto_remove = false, tty = false;
   int owner_pid = 0;  ///< with process.boot_id and owner_start_ticks; 0 when detached
   std::uint64_t owner_start_ticks = 0;
@@ -156,7 +157,8 @@ class metadata_writer : public metadata_reader {
   /// False when the name is taken.
   [[nodiscard]] bool rename_container(std::string_view id, std::string_view name);
   /// created or exited -> running. False when it runs already or is gone.
-  [[nodiscard]] bool set_running(std::string_view id, const process_record& process, time_point started);
+  [[nodiscard]] bool set_running(std::string_view id, const process_record& process, time_point started,
+                                 const std::vector<std::string>& weakened = {});
   /// running -> exited, only if it still is the run that `process` names: true exactly once per run.
   [[nodiscard]] bool set_exited(std::string_view id, const process_record& process, const exit_record& exit);
   void set_error(std::string_view id, std::string_view error, int exit_code);
