@@ -327,6 +327,11 @@ class Container:
             self._open.remove(True)
         self._release()
 
+    @property
+    def closed(self) -> bool:
+        """Whether this object has let go of its container."""
+        return self._open is None
+
     def _release(self) -> _core.Container | None:
         core, self._open = self._open, None
         self._engine._containers.discard(self)
