@@ -80,7 +80,7 @@ class registry : public testing::Test {
   static void TearDownTestSuite() { farm.reset(); }
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root: a store with ids of its own";
-    if (!farm->ready()) GTEST_SKIP() << "needs docker-registry, skopeo, openssl and htpasswd (apache2-utils)";
+    if (!farm->ready()) GTEST_SKIP() << "needs docker-registry, skopeo and openssl";
     std::string name = (fs::temp_directory_path() / "contain-registry-test-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     directory_ = name;

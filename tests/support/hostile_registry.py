@@ -75,34 +75,35 @@ class HostileRegistry:
     # --- what it has
 
     @staticmethod
-    def _good(layer: dict[str, bytes] | None = None) -> oci.Content:
+    def _good(name: str, layer: dict[str, bytes] | None = None) -> oci.Content:
+        """An image of one layer, which no other repository has."""
         content = oci.Content()
-        content.image([layer or BIG_LAYER], tag="latest")
+        content.image([layer or {**BIG_LAYER, "name": name.encode()}], tag="latest")
         return content
 
     def _make(self) -> dict[str, oci.Content]:
-        out = {name: self._good() for name in
+        out = {name: self._good(name) for name in
                ("good", "truncated", "resumable", "slow", "redirect", "redirect-auth", "token", "secret")}
-        bad = out["wrong-digest"] = self._good()
+        bad = out["wrong-digest"] = self._good("wrong-digest")
         layer = json.loads(bad.manifests["latest"][1])["layers"][0]["digest"]
         changed = bytearray(bad.blobs[layer])
         changed[-1] ^= 1
         bad.blobs[layer] = bytes(changed)
 
-        bad = out["wrong-diff-id"] = self._good()
+        bad = out["wrong-diff-id"] = self._good("wrong-diff-id")
         other = gzip.compress(oci.layer_tar({"other": b"x"}), mtime=0)
         bad.blob(other)
         bad.manifest(oci.MANIFEST, _with_layer(bad, digest=oci.digest_of(other), size=len(other)), "latest")
 
-        bad = out["wrong-config"] = self._good()
+        bad = out["wrong-config"] = self._good("wrong-config")
         config = json.loads(bad.manifests["latest"][1])["config"]["digest"]
         bad.blobs[config] = bad.blobs[config].replace(b"true", b"fals")
 
-        bad = out["confused"] = self._good()
+        bad = out["confused"] = self._good("confused")
         document = json.loads(bad.manifests["latest"][1])
         bad.manifest(oci.MANIFEST, {**document, "manifests": []}, "latest")
 
-        bad = out["mislabelled"] = self._good()
+        bad = out["mislabelled"] = self._good("mislabelled")
         media_type, data = bad.manifests["latest"]
         docker = "application/vnd.docker.distribution.manifest.v2+json"
         bad.index([oci.descriptor(docker, data, platform={"os": "linux", "architecture": "amd64"})], "latest")
@@ -111,10 +112,10 @@ class HostileRegistry:
         bad.manifest("application/vnd.docker.distribution.manifest.v1+prettyjws",
                      {"schemaVersion": 1, "name": "schema1", "fsLayers": [], "history": []}, "latest")
 
-        bad = out["foreign"] = self._good()
+        bad = out["foreign"] = self._good("foreign")
         bad.manifest(oci.MANIFEST, _with_layer(bad, urls=["http://127.0.0.1:1/layer"]), "latest")
 
-        bad = out["artifact"] = self._good()
+        bad = out["artifact"] = self._good("artifact")
         document = json.loads(bad.manifests["latest"][1])
         document["config"]["mediaType"] = "application/vnd.example.thing"
         bad.manifest(oci.MANIFEST, document, "latest")
@@ -122,7 +123,7 @@ class HostileRegistry:
         bad = out["huge"] = oci.Content()
         bad.manifest(oci.MANIFEST, b'{"schemaVersion":2,"x":"' + b"x" * (5 << 20) + b'"}', "latest")
 
-        out["escaping"] = self._good({"../escaped": b"x"})
+        out["escaping"] = self._good("escaping", {"../escaped": b"x"})
         return out
 
     # --- how it answers
@@ -143,9 +144,13 @@ class HostileRegistry:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        return server
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """A client that goes away is what some tests want."""
+
+        return Server(("127.0.0.1", 0), Handler)
 
     @staticmethod
     def _send(to: Any, status: int, body: bytes = b"", length: int | None = None, **headers: str) -> None:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from support import hostile_registry, local_registry, oci_content, token_issuer  # noqa: E402
 
 USER, PASSWORD = "tester", "pass:word"
+PASSWORD_HASH = "$2y$04$ZkeiQZn7qbtZURcE3ryDpOZdawBgKO7uC4rcv3j2lVRbQkkkyhT2y"  # bcrypt of it, at the least cost
 REFRESH_TOKEN = "refresh-me"
 
 
@@ -92,8 +93,7 @@ def main() -> int:
         where = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="contain-farm-")))
         ca, certificate = make_certificates(where)
         htpasswd = where / "htpasswd"
-        hashed = subprocess.run(["htpasswd", "-nbB", USER, PASSWORD], capture_output=True, text=True, check=True).stdout
-        htpasswd.write_text(hashed)
+        htpasswd.write_text(f"{USER}:{PASSWORD_HASH}\n")
         issuer = stack.enter_context(token_issuer.TokenIssuer(where, {USER: PASSWORD}, (REFRESH_TOKEN,)))
         registries = {"plain": FarmRegistry(), "basic": FarmRegistry(htpasswd=htpasswd),
                       "token": FarmRegistry(auth=issuer.config()), "tls": FarmRegistry(certificate=certificate)}
