@@ -1,4 +1,5 @@
-// What this host can do, found by trying each thing in a throw-away child rather than by reading a kernel config.
+// What this host can do, found by trying each thing in a way that changes nothing, rather than by reading a kernel
+// config.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,7 +10,7 @@ namespace contain {
 
 struct doctor_check {
   enum class grade : unsigned char { ok, degraded, missing };
-  std::string group;  ///< "kernel", "cgroups", "storage", "network", "rootless", "tools"
+  std::string group;  ///< "kernel", "isolation", "cgroups", "storage", "network", "rootless", "tools"
   std::string name;   ///< "idmapped mounts"
   grade result = grade::ok;
   std::string detail;  ///< what was found, and what is lost when not ok
