@@ -44,6 +44,13 @@ staged_blob blob_writer::finish(const oci::digest& expected) {
   return {std::move(got), size_, std::move(path_)};
 }
 
+staged_blob copy_of(const staged_blob& blob, staging& in) {
+  staged_path path{in, in.fresh_name("blob")};
+  if (::linkat(blob.path.directory(), blob.path.name().c_str(), path.directory(), path.name().c_str(), 0) != 0)
+    throw error::from_errno(errno, "link", blob.digest.text());
+  return {blob.digest, blob.size, std::move(path)};
+}
+
 content_store::content_store(int root, storage::staging& staging) : staging_(&staging) {
   if (const auto made = sys::ensure_dir(root, "blobs", 0700); !made)
     throw error::from_errno(made.error(), "mkdir", "blobs");

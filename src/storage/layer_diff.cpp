@@ -30,7 +30,7 @@ namespace {
 class packing {
  public:
   packing(tar_writer& to, tree_form form, privilege as) : to_(to), form_(form), as_(as) {}
-  void walk(int root);
+  packed_layer walk(int root);
 
  private:
   struct level {
@@ -46,6 +46,7 @@ class packing {
   tar_writer& to_;
   tree_form form_;
   privilege as_;
+  packed_layer packed_;
   std::map<std::pair<dev_t, ino_t>, std::string> linked_;  // first name of each file that has several
 };
 
@@ -99,6 +100,9 @@ void packing::add(int dir, const level& in, const std::string& name, std::vector
   struct stat st {};
   const std::string path = in.path + name;
   if (::fstatat(dir, name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) throw error::from_errno(errno, "stat", path);
+  ++packed_.entries;
+  if (std::pair{st.st_mtim.tv_sec, st.st_mtim.tv_nsec} > std::pair{packed_.newest.tv_sec, packed_.newest.tv_nsec})
+    packed_.newest = st.st_mtim;
   if (form_ == tree_form::overlay && S_ISCHR(st.st_mode) && st.st_rdev == 0)
     return to_.add_file(text::cat(in.path, whiteout_prefix, name), "", {}, 0);
   if (name.starts_with(whiteout_prefix))
@@ -150,7 +154,7 @@ void packing::add(int dir, const level& in, const std::string& name, std::vector
   }
 }
 
-void packing::walk(int root) {
+packed_layer packing::walk(int root) {
   auto here = sys::open_at(root, ".", O_RDONLY | O_DIRECTORY);
   if (!here) throw error::from_errno(here.error(), "open", "directory");
   std::vector<sys::unique_fd> open;
@@ -170,6 +174,7 @@ void packing::walk(int root) {
     add(open.back().get(), in, name, stack, entered);
     if (entered) open.push_back(std::move(entered));
   }
+  return packed_;
 }
 
 }  // namespace
@@ -196,10 +201,11 @@ std::vector<std::pair<std::string, std::string>> read_xattrs(int fd, const std::
   return kept;
 }
 
-void diff(int dir, byte_sink& to, tree_form form, privilege as) {
+packed_layer diff(int dir, byte_sink& to, tree_form form, privilege as) {
   tar_writer tar{to};
-  packing{tar, form, as}.walk(dir);
+  const auto packed = packing{tar, form, as}.walk(dir);
   tar.finish();
+  return packed;
 }
 
 }  // namespace contain::storage

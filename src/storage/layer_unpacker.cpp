@@ -2,6 +2,7 @@
 
 #include "contain/core/hash.hpp"
 #include "contain/storage/codec.hpp"
+#include "contain/sys/signal_mask.hpp"
 
 namespace contain::storage {
 namespace {
@@ -15,6 +16,7 @@ constexpr std::size_t queued_bytes = std::size_t{8} << 20U;
 layer_unpacker::layer_unpacker(byte_source& compressed, staged_layer& into, const apply_limits& limits,
                                std::function<void()> source_done)
     : limits_(limits), tar_(queued_bytes) {
+  const sys::blocked_signals quiet;
   inflater_ = std::thread{[this, &compressed, done = std::move(source_done)] { inflate(compressed, done); }};
   try {
     unpacker_ = std::thread{[this, &into] { unpack(into); }};

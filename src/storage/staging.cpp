@@ -32,6 +32,7 @@ sys::unique_fd lock_area(int root, int operation) {
 
 staging::staging(int root) : root_(root) {
   if (const auto made = sys::ensure_dir(root, area, 0700); !made) throw error::from_errno(made.error(), "mkdir", area);
+  sweep();
 }
 
 staging::~staging() {
@@ -56,13 +57,12 @@ int staging::directory() {
 
 std::string staging::fresh_name(std::string_view kind) { return text::cat(kind, "-", ++counter_); }
 
-std::size_t staging::sweep() {
+void staging::sweep() const {
   const auto peek = sys::open_at(root_, area, O_RDONLY | O_DIRECTORY);
   if (!peek) throw error::from_errno(peek.error(), "open", area);
   const auto entries = sys::list_dir(peek->get());
   if (!entries) throw error::from_errno(entries.error(), "list", area);
-  if ((*entries).empty()) return 0;  // the usual case takes no lock
-  std::size_t swept = 0;
+  if (entries->empty()) return;  // the usual case takes no lock
   for (const auto& e : *entries) {
     sys::unique_fd claim;
     {
@@ -71,9 +71,9 @@ std::size_t staging::sweep() {
       if (!dir || ::flock(dir->get(), LOCK_EX | LOCK_NB) != 0) continue;  // gone, or its process lives
       claim = std::move(*dir);
     }
-    if (sys::remove_tree(peek->get(), e.name.c_str())) ++swept;
+    // What cannot be removed now is tried again by the next store that opens.
+    (void)sys::remove_tree(peek->get(), e.name.c_str());
   }
-  return swept;
 }
 
 staged_path& staged_path::operator=(staged_path&& other) noexcept {

@@ -28,6 +28,9 @@ struct staged_blob {
   staged_path path;
 };
 
+/// The same bytes under a second staged name (a hard link).
+staged_blob copy_of(const staged_blob& blob, staging& in);
+
 /// Writes one blob to the staging directory and hashes it on the way. One owner at a time.
 class blob_writer final : public byte_sink {
  public:

@@ -97,7 +97,8 @@ class transaction : public session {
   transaction(transaction&& other) noexcept;
   transaction& operator=(transaction&&) = delete;
   ~transaction();
-  /// Ends it and unlocks: nothing may be done with it afterwards. Throws error{exhausted} on a full disk: nothing was written then.
+  /// Ends it and unlocks: nothing may be done with it afterwards. Throws error{exhausted} on a full disk: nothing was
+  /// written then.
   void commit();
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
 #include <string>
 #include <vector>
@@ -61,9 +62,15 @@ enum class tree_form : unsigned char {
   overlay,  ///< whiteouts: a layer, or the upper directory of a container
 };
 
+/// What diff() packed.
+struct packed_layer {
+  std::uint64_t entries = 0;
+  timespec newest{};  ///< the latest modification time
+};
+
 /// Packs everything below `dir`, but not its own attributes, as a layer's tar. The same files (names, bytes, owners,
 /// modes, times to the nanosecond, xattrs, links among them) give the same bytes. Sockets are left out. Throws
 /// error{busy} when a file changes meanwhile. O(bytes).
-void diff(int dir, byte_sink& to, tree_form form, privilege as = current_privilege());
+packed_layer diff(int dir, byte_sink& to, tree_form form, privilege as = current_privilege());
 
 }  // namespace contain::storage

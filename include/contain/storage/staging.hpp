@@ -17,7 +17,8 @@ namespace contain::storage {
 /// the others that the leftovers are nobody's. Thread safe.
 class staging {
  public:
-  /// `root` is the store's directory, borrowed for the lifetime.
+  /// `root` is the store's directory, borrowed for the lifetime. Removes what dead processes left behind: one
+  /// getdents(2) when there is nothing to do.
   explicit staging(int root);
   staging(const staging&) = delete;
   staging& operator=(const staging&) = delete;
@@ -27,11 +28,9 @@ class staging {
   [[nodiscard]] int directory();
   /// A name not yet used in it: "blob-7".
   [[nodiscard]] std::string fresh_name(std::string_view kind);
-  /// Removes what dead processes left; how many of them there were. Called when a store is opened: one getdents(2)
-  /// when there is nothing to do.
-  std::size_t sweep();
 
  private:
+  void sweep() const;
   int root_;
   std::mutex mutex_;
   sys::unique_fd own_;
