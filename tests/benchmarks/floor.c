@@ -20,6 +20,8 @@
  *   --durable       overlay without "volatile"
  *   --net-in-clone  make the network namespace in clone3 (else the child unshares it while the parent builds mounts)
  *   --same-cpu      leave the new child on its parent's processor, where it waits until the parent sleeps
+ *   --defer         remove by one rename; a child of low priority frees the blocks after the sample (on a file system
+ * that trims at once, each rmdir sleeps until the disk has answered)
  *   --hold          keep the overlay's superblock until after the wait (its unmount is then the parent's)
  */
 #define _GNU_SOURCE
@@ -63,7 +65,7 @@ static struct {
   const char* store;
   long samples, pause_ms;
   int serve, steps;
-  int copy_mounts, procs, durable, net_in_clone, hold, same_cpu;
+  int copy_mounts, procs, durable, net_in_clone, hold, same_cpu, defer;
 } options = {.samples = 100};
 
 static struct floor_plan plan;
@@ -303,6 +305,39 @@ static void remove_tree(int parent, const char* name) {
   check(unlinkat(parent, name, AT_REMOVEDIR));
 }
 
+static int reaper_fd; /* a pipe to the child that empties the trash */
+static char trash_name[32];
+
+static void throw_away(const char* id) {
+  char path[64];
+  snprintf(path, sizeof path, "%s/%s", trash_name, id);
+  check(renameat(store_fd, id, store_fd, path));
+  char name[32] = {0};
+  snprintf(name, sizeof name, "%s", id);
+  check(write(reaper_fd, name, sizeof name));
+}
+
+static void start_reaper(void) {
+  int ends[2];
+  snprintf(trash_name, sizeof trash_name, "trash-%d", (int)getpid());
+  check(mkdirat(store_fd, trash_name, 0700));
+  check(pipe2(ends, O_CLOEXEC));
+  const int pid = fork();
+  if (pid < 0) die("fork");
+  if (pid > 0) {
+    close(ends[0]);
+    reaper_fd = ends[1];
+    return;
+  }
+  close(ends[1]);
+  const struct sched_param none = {0};
+  sched_setscheduler(0, SCHED_IDLE, &none);
+  int trash;
+  check(trash = openat(store_fd, trash_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (char name[32]; read(ends[0], name, sizeof name) == sizeof name;) remove_tree(trash, name);
+  _exit(unlinkat(store_fd, trash_name, AT_REMOVEDIR) < 0);
+}
+
 static void close_all(int* fds, int count) {
   for (int i = 0; i < count; i++) {
     if (fds[i] >= 0) close(fds[i]);
@@ -391,7 +426,10 @@ static void run_once(unsigned number) {
     while (unlinkat(cgroup_fds[i], id, AT_REMOVEDIR) < 0)
       if (errno != EBUSY) die("rmdir cgroup");
   step(&log_of_parent, "rmdir cgroups");
-  remove_tree(store_fd, id);
+  if (options.defer)
+    throw_away(id);
+  else
+    remove_tree(store_fd, id);
   step(&log_of_parent, "remove upper");
   if (plan.failed) {
     errno = -plan.failed;
@@ -413,6 +451,7 @@ static void parse(int argc, char** argv) {
                                                {"procs", no_argument, &options.procs, 1},
                                                {"durable", no_argument, &options.durable, 1},
                                                {"net-in-clone", no_argument, &options.net_in_clone, 1},
+                                               {"defer", no_argument, &options.defer, 1},
                                                {"same-cpu", no_argument, &options.same_cpu, 1},
                                                {"hold", no_argument, &options.hold, 1},
                                                {NULL, 0, NULL, 0}};
@@ -452,6 +491,7 @@ int main(int argc, char** argv) {
   open_cgroups();
   atexit(remove_own_cgroups);
   enter_small_namespace();
+  if (options.defer) start_reaper();
   floor_setup_child(&plan);
   plan.unshare_net = !options.net_in_clone;
   plan.join_by_child = !options.procs && !unified;

@@ -139,9 +139,9 @@ def output_of(argv: Sequence[str | os.PathLike[str]], environment: Mapping[str, 
     return done.stdout
 
 
-def floor_row(build: pathlib.Path, store: pathlib.Path) -> Row:
-    base = [build / "benchmarks/bench_floor", "--store", store, "--lower", "base"]
-    return Row("floor", [*base, "--serve", "--", "/bin/true"], ours=True,
+def floor_row(name: str, build: pathlib.Path, store: pathlib.Path, *variant: str) -> Row:
+    base = [build / "benchmarks/bench_floor", "--store", store, "--lower", "base", *variant]
+    return Row(name, [*base, "--serve", "--", "/bin/true"], ours=True,
                check=lambda row: output_of([*base, "--samples", "1", "--", "/bin/sh", "/check.sh"]))
 
 

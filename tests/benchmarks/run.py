@@ -49,10 +49,12 @@ def make_root(build: pathlib.Path, target: pathlib.Path) -> None:
 
 def rows(build: pathlib.Path, work: pathlib.Path, root: pathlib.Path) -> list[Row]:
     """Every row that this machine can run, the floor first."""
-    floor_store = work / "floor"
-    floor_store.mkdir()
-    subprocess.run(["cp", "-a", root, floor_store / "base"], check=True)
-    found = [floor_row(build, floor_store)]
+    found = []
+    for name, variant in (("floor", []), ("floor, removal deferred", ["--defer"])):
+        store = work / f"floor{len(found)}"
+        store.mkdir()
+        subprocess.run(["cp", "-a", root, store / "base"], check=True)
+        found.append(floor_row(name, build, store, *variant))
     if (build / "benchmarks/bench_start").exists():
         found.append(library_row("contain, C++ API", build, work / "store", root))
         found.append(library_row("contain, C++ API, host of 4 GiB", build, work / "store-fat", root, touch_mib=4096))
