@@ -82,7 +82,7 @@ int exec_verb(invocation& call) {
   }
   session.tty = given.tty;
   session.input = given.interactive;
-  process_peer far{started};
+  process_peer far{started, given.tty};
   switch (converse(far, session, call.io)) {
     case session_end::detached:
       started.detach();

@@ -22,9 +22,9 @@ void if_it_runs(Call&& call) {
   }
 }
 
-bool readable(int fd) noexcept {
+bool readable(int fd, int patience_ms) noexcept {
   pollfd ready{fd, POLLIN, 0};
-  return fd >= 0 && ::poll(&ready, 1, 0) > 0;
+  return fd >= 0 && ::poll(&ready, 1, patience_ms) > 0;
 }
 
 }  // namespace
@@ -81,8 +81,8 @@ void container_peer::signal(int number) {
   if_it_runs([&] { container_.kill(number); });
 }
 
-process_peer::process_peer(process& of)
-    : process_(of), out_(of.stdout_fd()), err_(of.stderr_fd()), in_(of.stdin_fd()) {}
+process_peer::process_peer(process& of, bool tty)
+    : process_(of), tty_(tty), out_(of.stdout_fd()), err_(of.stderr_fd()), in_(of.stdin_fd()) {}
 
 std::array<int, 3> process_peer::output_fds() const { return {out_, err_, exited_ ? -1 : process_.wait_fd()}; }
 
@@ -103,7 +103,12 @@ process::chunk process_peer::read(int fd) {
 }
 
 // A background process may keep the pipes open for ever; what the command itself wrote is in them when it has ended.
-bool process_peer::finished() const { return exited_ && !readable(out_) && !readable(err_); }
+// A pty hands its last bytes over a little later, from a work queue of the kernel, and then reports a hang-up unless
+// somebody else still has it open.
+bool process_peer::finished() const {
+  constexpr int pty_patience_ms = 100;
+  return exited_ && !readable(out_, tty_ ? pty_patience_ms : 0) && !readable(err_, 0);
+}
 
 int process_peer::input_fd() const { return in_; }
 

@@ -33,7 +33,7 @@ class container_peer final : public peer {
 /// The descriptors of a process object, which must outlive it.
 class process_peer final : public peer {
  public:
-  explicit process_peer(process& of);
+  process_peer(process& of, bool tty);
   [[nodiscard]] std::array<int, 3> output_fds() const override;
   process::chunk read(int fd) override;
   [[nodiscard]] bool finished() const override;
@@ -45,6 +45,7 @@ class process_peer final : public peer {
 
  private:
   process& process_;
+  bool tty_;
   int out_, err_, in_;  ///< borrowed; -1 after their end
   bool exited_ = false;
 };
