@@ -129,6 +129,8 @@ step enter_cwd(const char* cwd) noexcept {
   return step::none;
 }
 
+/// Raising a hard limit takes the host's CAP_SYS_RESOURCE, so an exec does it before it joins; for a container the
+/// supervisor does it from outside.
 step set_rlimits(const launch_plan& plan) noexcept {
   for (const auto& limit : plan.rlimits) {
     const rlimit value{limit.soft, limit.hard};
@@ -194,7 +196,6 @@ step finish(child_context& c, int slave) noexcept {
   if (step s = find_user(c, home, sizeof home); s != step::none) return s;
   if (c.plan->home_slot >= 0) c.envp[c.plan->home_slot] = home;
   if (step s = enter_cwd(c.plan->cwd.get()); s != step::none) return s;
-  if (step s = set_rlimits(*c.plan); s != step::none) return s;
   if (step s = place_stdio(c, slave); s != step::none) return s;
   // A new session keyring, so that none of the host's keys can be reached through the inherited one.
   if (raw(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, 0) < 0 && errno != ENOSYS && errno != EPERM) return step::keyring;
@@ -245,6 +246,7 @@ step run(child_context& c) noexcept {
 step join(child_context& c) noexcept {
   const launch_plan& plan = *c.plan;
   if (step s = join_cgroups(c); s != step::none) return s;
+  if (step s = set_rlimits(plan); s != step::none) return s;
   // Not dumpable: once inside, nobody there may look at this process or its descriptors (CVE-2016-9962).
   if (::prctl(PR_SET_DUMPABLE, 0) != 0) return step::join_namespaces;
   if (::setns(c.fds[plan.fds.target], static_cast<int>(plan.namespaces)) != 0) return step::join_namespaces;

@@ -3,6 +3,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -231,6 +232,10 @@ failure prepare(const task& t, launch_plan& plan, int* fds, int sync) noexcept {
       (!write_proc(t.pid, "gid_map", plan.gid_map.get()) || !write_proc(t.pid, "uid_map", plan.uid_map.get())))
     return failed(step::map_ids);
   if (!send_moment(sync, signal_to_child::mapped, nullptr, 0)) return failed(step::handshake);
+  for (const auto& limit : plan.rlimits) {
+    const rlimit64 value{limit.soft, limit.hard};
+    if (::syscall(SYS_prlimit64, t.pid, limit.resource, &value, nullptr) != 0) return failed(step::set_rlimit);
+  }
   if ((plan.flags & plan_has_oom_score) != 0) {
     char text[16];
     char* at = text + sizeof text;

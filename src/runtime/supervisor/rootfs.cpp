@@ -148,7 +148,7 @@ step make_rootfs(const launch_plan& plan, const int* fds, int userns, int* rootf
   if (userns >= 0 && idmap(store, userns, 0) != 0) return step::idmap_store;
   const as_container_root owner{plan};
   *rootfs = overlay_by_fd(plan, store);
-  if (*rootfs < 0 && (errno == EINVAL || errno == EBADF)) *rootfs = overlay_by_path(plan, store);
+  if (*rootfs < 0 && (errno == EINVAL || errno == EOPNOTSUPP || errno == EBADF)) *rootfs = overlay_by_path(plan, store);
   return *rootfs < 0 ? step::mount_overlay : step::none;
 }
 
