@@ -61,7 +61,7 @@ bool add(engine::impl& in, storage::container_record& c, container::impl& handle
 /// The name may belong to something that has ended and only waits for somebody to notice.
 bool free_name(engine::impl& in, const std::string& name) {
   const auto holder = in.records.read().container_by_name(name);
-  return !holder || !lifecycle::refresh(in, *holder);
+  return !holder || !lifecycle::look(in, *holder).record;
 }
 
 }  // namespace
@@ -72,6 +72,10 @@ container& container::operator=(container&&) noexcept = default;
 container::~container() = default;
 
 container container::create(engine& in, container_options options) {
+  return container{impl::create(in, std::move(options))};
+}
+
+std::unique_ptr<container::impl> container::impl::create(engine& in, container_options options) {
   auto& e = in.internals();
   e.require_own_process();
   if (!options.name.empty() && !ids::is_valid_name(options.name)) {
@@ -121,7 +125,7 @@ container container::create(engine& in, container_options options) {
     handle->owns = true;
     e.adopt(c.id);
   }
-  return container{std::move(handle)};
+  return handle;
 }
 
 container container::open(engine& in, std::string_view name) {
@@ -142,7 +146,7 @@ container container::open(engine& in, std::string_view name) {
       if (!matching.empty()) found = r.container(matching.front());
     }
   }
-  if (found) found = lifecycle::refresh(e, *found);
+  if (found) found = lifecycle::look(e, *found).record;
   if (!found) throw not_found(name);
   auto handle = std::make_unique<impl>(e, found->id);
   handle->directory = lifecycle::open_directory(e, found->id);
@@ -175,8 +179,7 @@ void container::rename(std::string_view name) {
 void container::remove(bool force) {
   auto& in = *impl_->in;
   in.require_own_process();
-  auto found = in.records.read().container(impl_->id);
-  if (found) found = lifecycle::refresh(in, *found);
+  auto found = impl_->observe();
   if (found) {
     const start_lock lock{impl_->directory.get(), found->name};
     found = in.records.read().container(impl_->id);  // it may have been started meanwhile
@@ -222,10 +225,17 @@ container::impl::~impl() {
   }
 }
 
-storage::container_record container::impl::current() const {
+std::optional<storage::container_record> container::impl::observe() const {
   in->require_own_process();
   auto found = in->records.read().container(id);
-  if (found) found = lifecycle::refresh(*in, std::move(*found));
+  if (!found) return std::nullopt;
+  auto seen = lifecycle::look(*in, std::move(*found));
+  if (seen.ended) ended->set(*seen.ended);
+  return std::move(seen.record);
+}
+
+storage::container_record container::impl::current() const {
+  auto found = observe();
   if (!found) throw not_found(ids::short_id(id));
   return std::move(*found);
 }

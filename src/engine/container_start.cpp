@@ -58,19 +58,18 @@ std::vector<std::string> found_missing(const runtime::made_cgroups& cgroups, con
 
 }  // namespace
 
-void container::start() { impl_->start({}); }
+void container::start() { (void)impl_->start({}); }
 
 attachment container::start_attached() {
   auto pair = runtime::make_client({.input = true, .output = true});
-  impl_->start(std::move(pair.theirs));
+  (void)impl_->start(std::move(pair.theirs));
   return attachment{std::make_unique<attachment::state>(
       attachment::state{.client = std::move(pair.ours), .ended = false, .exit = impl_->ended})};
 }
 
-void container::impl::start(sys::unique_fd first_client) {
+storage::container_record container::impl::start(sys::unique_fd first_client) {
+  const start_lock lock{directory.get(), id};
   auto c = current();
-  const start_lock lock{directory.get(), c.name};
-  c = current();  // another handle may have been faster
   if (c.state == storage::run_state::running) throw error{errc::already_running, "start container", c.name};
   try {
     launch(c, std::move(first_client));
@@ -86,6 +85,7 @@ void container::impl::start(sys::unique_fd first_client) {
     }
     throw;
   }
+  return c;
 }
 
 void container::impl::launch(storage::container_record& c, sys::unique_fd first_client) {
@@ -128,6 +128,8 @@ void container::impl::launch(storage::container_record& c, sys::unique_fd first_
     if (!w.set_running(id, process, now(), weakened)) throw error{errc::container_not_found, "start", c.name};
     w.add_event("container", "start", id, lifecycle::attributes_of(c));
     w.commit();
+    c.state = storage::run_state::running;
+    c.process = std::move(process);
   } catch (...) {
     // It runs, and must not: nobody would know of it.
     if (const auto running = lifecycle::open_process(*in, process)) {

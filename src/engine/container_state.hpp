@@ -57,14 +57,18 @@ struct container::impl {
   sys::unique_fd directory;  ///< containers/<id>
   std::shared_ptr<exit_slot> ended = std::make_shared<exit_slot>();
 
-  /// The record put right by the kernel. Throws error{container_not_found}.
+  /// The record put right by the kernel; nothing when it is gone.
+  [[nodiscard]] std::optional<storage::container_record> observe() const;
+  /// The same. Throws error{container_not_found}.
   [[nodiscard]] storage::container_record current() const;
   /// Read or built by the first call.
   [[nodiscard]] const blueprint& plan() const;
   void set_plan(blueprint b) const;
 
-  /// Launches it. `first_client` may be empty.
-  void start(sys::unique_fd first_client);
+  /// Makes it, owned or not as its options say.
+  static std::unique_ptr<impl> create(engine& in, container_options options);
+  /// Launches it; the record of the run. `first_client` may be empty.
+  storage::container_record start(sys::unique_fd first_client);
   /// Until it does not run, at most until the deadline.
   exit_status wait(const std::stop_token& stop, std::optional<std::chrono::nanoseconds> timeout) const;
   /// Waits on a connection that was made while it ran.

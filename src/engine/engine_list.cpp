@@ -32,7 +32,7 @@ std::vector<storage::container_record> current(engine::impl& in, const list_filt
   auto all = in.records.read().containers();
   for (auto& c : all) {
     try {
-      if (auto now = lifecycle::refresh(in, c)) found.push_back(std::move(*now));
+      if (auto now = lifecycle::look(in, c).record) found.push_back(std::move(*now));
     } catch (const error& e) {
       in.warn("engine", text::cat(e.what(), ", ignoring"));  // one container in trouble must not hide the others
       found.push_back(std::move(c));

@@ -121,16 +121,19 @@ bool erase(engine::impl& in, const storage::container_record& c) {
   return removed;
 }
 
-std::optional<storage::container_record> refresh(engine::impl& in, storage::container_record c) {
-  if (sweep_one(in, c)) return std::nullopt;
-  if (c.state != storage::run_state::running) return c;
-  if (is_alive(in, c.process.boot_id, c.process.pid, c.process.start_ticks)) return c;
+sight look(engine::impl& in, storage::container_record c) {
+  if (sweep_one(in, c)) return {};
+  if (c.state != storage::run_state::running || is_alive(in, c.process.boot_id, c.process.pid, c.process.start_ticks)) {
+    return {.record = std::move(c), .ended = {}};
+  }
   // The process has gone; its supervisor may still be draining its output. It listens until the exit is on disk.
   const auto directory = open_directory(in, c.id);
   std::optional<exit_status> how;
   if (directory) {
     how = runtime::read_exit(directory.get());
-    if (!how && c.process.boot_id == in.boot_id() && runtime::connect_client(directory.get(), {})) return c;
+    if (!how && c.process.boot_id == in.boot_id() && runtime::connect_client(directory.get(), {})) {
+      return {.record = std::move(c), .ended = {}};
+    }
     if (!how) how = runtime::read_exit(directory.get());
   }
   if (!how) {
@@ -138,7 +141,7 @@ std::optional<storage::container_record> refresh(engine::impl& in, storage::cont
     runtime::remove_cgroups(in.host().cgroups, text::cat("contain/", c.id));
   }
   record_end(in, c, *how, then::keep);
-  return in.records.read().container(c.id);
+  return {.record = in.records.read().container(c.id), .ended = how};
 }
 
 void destroy(engine::impl& in, const storage::container_record& c) {

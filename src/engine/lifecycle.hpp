@@ -39,8 +39,12 @@ bool erase(engine::impl& in, const storage::container_record& c);
 /// Kills it if it runs, waits for the end, removes everything.
 void destroy(engine::impl& in, const storage::container_record& c);
 
-/// The record as things are now; nothing when the container has removed itself meanwhile.
-std::optional<storage::container_record> refresh(engine::impl& in, storage::container_record c);
+/// A container as things are now.
+struct sight {
+  std::optional<storage::container_record> record;  ///< nothing when it was removed meanwhile
+  std::optional<exit_status> ended;                 ///< when it was this look that found its end
+};
+sight look(engine::impl& in, storage::container_record c);
 /// Removes what dead processes owned: containers that their supervisor could not, and the records of all.
 void sweep(engine::impl& in);
 /// True when `c` belonged to a process that is gone, and has been removed.

@@ -14,6 +14,7 @@
 #include "contain/core/text.hpp"
 #include "contain/sys/file.hpp"
 #include "engine/process_state.hpp"
+#include "engine/sigpipe.hpp"
 #include "engine/wait.hpp"
 
 namespace contain {
@@ -21,35 +22,6 @@ namespace {
 
 constexpr std::size_t chunk_limit = 64 * 1024;
 
-/// Keeps a write to a closed pipe from raising SIGPIPE: the signal is blocked for this thread, and one that arose from
-/// the write is taken out of the queue. A pipe has no MSG_NOSIGNAL, and the host's handlers are not ours to change.
-class no_sigpipe {
- public:
-  no_sigpipe() noexcept {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    (void)::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-  no_sigpipe(const no_sigpipe&) = delete;
-  no_sigpipe& operator=(const no_sigpipe&) = delete;
-  ~no_sigpipe() {
-    if (!was_pending_) {
-      const timespec at_once{};
-      while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
-      }
-    }
-    (void)::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
- private:
-  sigset_t pipe_{}, before_{};
-  bool was_pending_ = false;
-};
-
-/// Whether the process that `fd` names can still be signalled; a descriptor of a zombie is readable.
 bool send_signal(int pidfd, int number) { return ::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0) == 0; }
 
 }  // namespace
@@ -73,9 +45,8 @@ int process::stderr_fd() const noexcept { return state_->err.get(); }
 
 void process::write(std::string_view data) {
   if (!state_->in) throw error{errc::invalid, "write to the process", {}, "its stdin is closed or was not asked for"};
-  const no_sigpipe guard;
   while (!data.empty()) {
-    const auto n = sys::retry([&] { return ::write(state_->in.get(), data.data(), data.size()); });
+    const auto n = write_without_signal(state_->in.get(), data);
     if (n < 0 && errno == EAGAIN) {  // whoever borrowed the descriptor may have made it non-blocking
       pollfd room{.fd = state_->in.get(), .events = POLLOUT, .revents = 0};
       wait_for_event({&room, 1}, {}, {}, "write to the process");
