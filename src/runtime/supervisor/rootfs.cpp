@@ -82,6 +82,15 @@ class as_container_root {
   }
 };
 
+/// A volatile overlay leaves a mark that forbids a second mount, since a crash in between could have lost data
+/// (overlayfs.rst). Within one life of the supervisor there was none. True if there was a mark.
+bool forget_volatile(const launch_plan& plan, int store) noexcept {
+  const scoped_fd work{open_dir(store, plan.work.get())};
+  if (work.fd < 0) return false;
+  const scoped_fd incompat{open_dir(work.fd, "work/incompat")};
+  return incompat.fd >= 0 && ::unlinkat(incompat.fd, "volatile", AT_REMOVEDIR) == 0;
+}
+
 int finish_overlay(int context, const launch_plan& plan) noexcept {
   // volatile: no sync of the whole host file system at unmount; only for files that die with the container.
   if ((plan.flags & plan_volatile) != 0) (void)::fsconfig(context, FSCONFIG_SET_FLAG, "volatile", nullptr, 0);
@@ -148,6 +157,14 @@ step make_rootfs(const launch_plan& plan, const int* fds, int userns, int* rootf
   if (userns >= 0 && idmap(store, userns, 0) != 0) return step::idmap_store;
   const as_container_root owner{plan};
   *rootfs = overlay_by_fd(plan, store);
+  if (*rootfs < 0 && (plan.flags & plan_volatile) != 0) {
+    const int saved = errno;
+    if (forget_volatile(plan, store)) {
+      *rootfs = overlay_by_fd(plan, store);
+    } else {
+      errno = saved;
+    }
+  }
   if (*rootfs < 0 && (errno == EINVAL || errno == EOPNOTSUPP || errno == EBADF)) *rootfs = overlay_by_path(plan, store);
   return *rootfs < 0 ? step::mount_overlay : step::none;
 }
