@@ -92,9 +92,11 @@ def _mounts(tasks: list[pathlib.Path], store: pathlib.Path) -> frozenset[str]:
 
 
 def _cgroups() -> frozenset[str]:
+    # Below the root of each hierarchy, or below the cgroup this process is in.
+    own = {line.rpartition(":")[2].strip("/") for line in _text(pathlib.Path("/proc/self/cgroup")).splitlines()}
     hierarchies = [CGROUP_MOUNT, *(CGROUP_MOUNT / name for name in _names(CGROUP_MOUNT))]
-    return frozenset(str(hierarchy / "contain" / name) for hierarchy in hierarchies
-                     for name in _names(hierarchy / "contain") if (hierarchy / "contain" / name).is_dir())
+    parents = {hierarchy / path / "contain" for hierarchy in hierarchies for path in own | {""}}
+    return frozenset(str(parent / name) for parent in parents for name in _names(parent) if (parent / name).is_dir())
 
 
 def take(store: pathlib.Path) -> Census:
