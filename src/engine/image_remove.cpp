@@ -42,7 +42,7 @@ removal image::remove(engine& in, std::string_view name, const remove_options& o
   store.require_own_process();
   // Puts the records right first: a container that has ended meanwhile is no running user.
   const auto target = find_image(store.records.read(), name);
-  for (auto& c : store.records.read().containers_of(target.id)) (void)lifecycle::refresh(store, std::move(c));
+  for (auto& c : store.records.read().containers_of(target.id)) (void)lifecycle::look(store, std::move(c));
 
   removal done;
   std::vector<storage::layer_record> layers;
