@@ -183,16 +183,11 @@ void add_mounts(oci::runtime_spec& spec, const request& r) {
   };
   using kind = oci::spec_mount::kind;
   add({.type = kind::proc, .source = "proc", .destination = "/proc", .noexec = true});
-  // sysfs shows the network namespace it is mounted in, so without an own one only the host's can be bound.
-  if (spec.namespaces.network || !spec.namespaces.user) {
-    add({.type = kind::sysfs,
-         .source = "sysfs",
-         .destination = "/sys",
-         .read_only = !r.profile.all_devices,
-         .noexec = true});
-  } else {
-    add({.type = kind::bind, .source = "/sys", .destination = "/sys", .read_only = true, .noexec = true});
-  }
+  add({.type = kind::sysfs,
+       .source = "sysfs",
+       .destination = "/sys",
+       .read_only = !r.profile.all_devices,
+       .noexec = true});
   if (r.host.cgroups.mode != cgroup_mode::none) {
     add({.type = kind::cgroup,
          .source = "cgroup",
@@ -392,13 +387,14 @@ void add_privileges(oci::runtime_spec& spec, const request& r) {
     r.ledger.missing("landlock", "this kernel has none, or it is not in its lsm= list");
   } else {
     spec.landlock = {.enabled = true, .scope = r.host.landlock_abi >= 6};
-    if (spec.landlock.scope) {
-      r.ledger.got("landlock",
-                   text::cat("ABI ", r.host.landlock_abi, ": files as mounted; sockets and signals stay inside"));
+    const auto detail = text::cat("ABI ", r.host.landlock_abi, ": no device nodes, device ioctls in /dev only");
+    // The host's abstract sockets are in reach only of a container in its network.
+    if (spec.namespaces.network) {
+      r.ledger.got("landlock", detail);
+    } else if (spec.landlock.scope) {
+      r.ledger.got("landlock", detail + ", no abstract sockets of the host");
     } else {
-      r.ledger.missing("landlock",
-                       text::cat("ABI ", r.host.landlock_abi,
-                                 ": files only, Linux 6.12 also keeps abstract sockets and signals inside"));
+      r.ledger.missing("landlock", detail + ", but the host's abstract sockets are in reach before Linux 6.12");
     }
   }
   if (r.profile.name == "privileged") {
