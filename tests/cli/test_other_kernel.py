@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.support import machine, products
+from support import machine, products
 
 
 @pytest.fixture(scope="module", autouse=True)

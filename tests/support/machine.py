@@ -19,8 +19,8 @@ import sys
 import tempfile
 import textwrap
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent))
-from tests.support.images import cache_directory, missing_tools  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from support.images import cache_directory, missing_tools  # noqa: E402
 
 MODULES = ["virtio_pci", "virtio_blk", "crc32c_generic", "ext4", "overlay"]
 TOOLS = ["qemu-system-x86_64", "cpio", "depmod", "mkfs.ext4", "busybox"]
