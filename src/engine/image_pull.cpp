@@ -5,8 +5,6 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -25,8 +23,8 @@
 #include "contain/oci/reference.hpp"
 #include "contain/registry/client.hpp"
 #include "contain/storage/ingest.hpp"
+#include "contain/sys/signal_mask.hpp"
 #include "engine/state.hpp"
-#include "registry/signal_shield.hpp"
 
 namespace contain {
 namespace {
@@ -41,15 +39,7 @@ std::optional<registry::credentials> credentials_for(const oci::reference& name,
   if (options.auth)
     return registry::credentials{options.auth->username, options.auth->password, options.auth->identity_token};
   if (options.auth_file.empty()) return std::nullopt;
-  std::ifstream in{options.auth_file, std::ios::binary};
-  if (!in) throw error{errc::invalid, "read credentials", options.auth_file.string(), "the file cannot be opened"};
-  const std::string text{std::istreambuf_iterator<char>{in}, {}};
-  try {
-    return registry::find_credentials(text, name.domain, name.repository);
-  } catch (error& e) {
-    e.during("reading " + options.auth_file.string());
-    throw;
-  }
+  return registry::read_credentials(options.auth_file, name.domain, name.repository);
 }
 
 registry::client_options connection(const oci::reference& name, const pull_options& options) {
@@ -163,7 +153,7 @@ class layer_crew {
       std::vector<std::jthread> workers;
       const hurry_at_exit at_exit{stop_};
       {
-        const registry::signal_shield shield;  // the host's handlers must not run on threads it does not know
+        const sys::blocked_signals shield;  // the host's handlers must not run on threads it does not know
         running_ = std::min(max_workers, wanted_.size());
         while (workers.size() < running_) workers.emplace_back([this] { work(); });
       }

@@ -5,6 +5,7 @@
 #include "contain/core/text.hpp"
 #include "contain/registry/auth.hpp"
 #include "oci/json_reader.hpp"
+#include "registry/small_file.hpp"
 
 namespace contain::registry {
 namespace {
@@ -100,6 +101,17 @@ std::optional<credentials> find_credentials(std::string_view auth_json, std::str
     }
   }
   return best;
+}
+
+std::optional<credentials> read_credentials(const std::filesystem::path& auth_file, std::string_view domain,
+                                            std::string_view repository) {
+  const auto text = read_small_file(auth_file, max_auth_file);
+  try {
+    return find_credentials(text, domain, repository);
+  } catch (error& e) {
+    e.during("reading " + auth_file.string());
+    throw;
+  }
 }
 
 }  // namespace contain::registry

@@ -84,6 +84,7 @@ struct client::state {
     return text::cat(access->where.familiar_name(), key.find(':') == std::string_view::npos ? ':' : '@', key);
   }
   [[nodiscard]] error failed(const http_response& answer, std::string operation, std::string subject) const;
+  [[nodiscard]] std::string auth_hint() const;
 
   std::shared_ptr<repository_access> access;
   http_client http;
@@ -92,14 +93,15 @@ struct client::state {
 error client::state::failed(const http_response& answer, std::string operation, std::string subject) const {
   if (answer.failure) return unreachable(*answer.failure, answer.address, std::move(operation), std::move(subject));
   auto e = refused(answer, std::move(operation), std::move(subject));
-  if (e.code() != errc::auth) return e;
-  const auto& domain = access->where.domain;
-  if (access->options.auth) {
-    e.with_hint("the credentials given for " + domain + " do not open it; check them, and the name of the repository");
-  } else {
-    e.with_hint("docker login " + domain + " keeps credentials where they are found; or name a file with --authfile");
-  }
+  if (e.code() == errc::auth) e.with_hint(auth_hint());
   return e;
+}
+
+std::string client::state::auth_hint() const {
+  const auto& domain = access->where.domain;
+  return access->options.auth
+             ? "the credentials given for " + domain + " do not open it; check them, and the name of the repository"
+             : "docker login " + domain + " keeps credentials where they are found; or name a file with --authfile";
 }
 
 /// Plain first: a server that wants TLS refuses that at once, while a plain one may wait forever for the end of what
@@ -150,7 +152,13 @@ http_response client::state::authorized(http_request& request, Send&& send, cons
   request.authorization = access->auth.authorization();
   auto answer = send(request);
   if (answer.failure || answer.status != 401 || answer.address.origin() != request.address.origin()) return answer;
-  auto value = access->auth.answer(answer, request.authorization, http, stop);
+  std::optional<std::string> value;
+  try {
+    value = access->auth.answer(answer, request.authorization, http, stop);
+  } catch (error& e) {
+    if (e.code() == errc::auth) e.with_hint(auth_hint());
+    throw;
+  }
   if (!value) return answer;
   request.authorization = *std::move(value);
   return send(request);

@@ -1,18 +1,17 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
-#include <fstream>
-#include <iterator>
 
 #include "contain/core/error.hpp"
 #include "contain/core/text.hpp"
 #include "contain/registry/http.hpp"
 #include "registry/curl_library.hpp"
 #include "registry/signal_shield.hpp"
+#include "registry/small_file.hpp"
 
 namespace contain::registry {
 namespace {
@@ -20,6 +19,7 @@ namespace {
 using clock = std::chrono::steady_clock;
 constexpr std::size_t max_header_bytes = std::size_t{64} << 10U;
 constexpr std::size_t max_error_body = std::size_t{64} << 10U;
+constexpr std::size_t max_anchors = std::size_t{8} << 20U;
 constexpr unsigned max_redirects = 8;
 constexpr long receive_buffer = 256L << 10U;
 
@@ -203,11 +203,7 @@ struct http_client::state {
 
 void http_client::state::read_anchors() {
   if (options.ca_file.empty()) return;
-  const auto slurp = [](const std::filesystem::path& file) {
-    std::ifstream in{file, std::ios::binary};
-    return std::string{std::istreambuf_iterator<char>{in}, {}};
-  };
-  anchors = slurp(options.ca_file);
+  anchors = read_small_file(options.ca_file, max_anchors);
   if (anchors.find("-----BEGIN") == std::string::npos)
     throw error{errc::invalid, "read CA file", options.ca_file.string(), "there is no PEM certificate in it"};
 #if LIBCURL_VERSION_NUM >= 0x075400
@@ -218,7 +214,7 @@ void http_client::state::read_anchors() {
   (void)lib->easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
   std::error_code ignored;
   const bool has_directory = directory != nullptr && std::filesystem::is_directory(directory, ignored);
-  if (!has_directory && bundle != nullptr) anchors += '\n' + slurp(bundle);
+  if (!has_directory && bundle != nullptr) anchors += '\n' + read_small_file(bundle, max_anchors);
 #endif
 }
 

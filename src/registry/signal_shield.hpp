@@ -1,34 +1,28 @@
 // Keeps libcurl's doings out of the host's signal handling.
 #pragma once
-#include <pthread.h>
 #include <time.h>
 
 #include <cerrno>
 #include <csignal>
 
+#include "contain/sys/signal_mask.hpp"
+
 namespace contain::registry {
 
 /// While it lives, this thread takes no signal and a SIGPIPE that its writes raise is swallowed: OpenSSL writes without
-/// MSG_NOSIGNAL. Threads made meanwhile (libcurl's resolver) inherit the mask, so the host's handlers never run there.
+/// MSG_NOSIGNAL. Threads made meanwhile (libcurl's resolver) inherit the mask.
 class signal_shield {
  public:
-  signal_shield() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    had_sigpipe_ = sigpipe_pending();
-    (void)::pthread_sigmask(SIG_SETMASK, &all, &saved_);
-  }
+  signal_shield() noexcept = default;
   ~signal_shield() {
+    if (had_sigpipe_ || !sigpipe_pending()) return;
     const int saved_errno = errno;
-    if (!had_sigpipe_ && sigpipe_pending()) {
-      sigset_t only;
-      sigemptyset(&only);
-      sigaddset(&only, SIGPIPE);
-      const timespec at_once{};
-      while (::sigtimedwait(&only, nullptr, &at_once) == -1 && errno == EINTR) {
-      }
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, SIGPIPE);
+    const timespec at_once{};
+    while (::sigtimedwait(&only, nullptr, &at_once) == -1 && errno == EINTR) {
     }
-    (void)::pthread_sigmask(SIG_SETMASK, &saved_, nullptr);
     errno = saved_errno;
   }
   signal_shield(const signal_shield&) = delete;
@@ -41,8 +35,8 @@ class signal_shield {
     (void)::sigpending(&pending);
     return sigismember(&pending, SIGPIPE) == 1;
   }
-  sigset_t saved_{};
-  bool had_sigpipe_ = false;
+  sys::blocked_signals blocked_;  // first: unblocks after the destructor has taken the signal away
+  bool had_sigpipe_ = sigpipe_pending();
 };
 
 }  // namespace contain::registry

@@ -1,7 +1,7 @@
 // Who we are to a registry: challenges (RFC 7235), Basic (RFC 7617), docker's token flow, and the files that docker and
 // containers/image keep credentials in.
 #pragma once
-#include <chrono>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,6 +43,9 @@ std::optional<std::string> base64_decode(std::string_view text);
 /// "host/path" key, else of the host ("https://host/v1/" counts as "host"). docker.io is also index.docker.io.
 /// Throws error{corrupt} for a document that is none.
 std::optional<credentials> find_credentials(std::string_view auth_json, std::string_view domain,
+                                            std::string_view repository);
+/// The same from a file. Throws error{invalid} when it cannot be read.
+std::optional<credentials> read_credentials(const std::filesystem::path& auth_file, std::string_view domain,
                                             std::string_view repository);
 
 /// Answers the challenges of one registry for one repository and keeps the token while it is valid. Thread safe, so
