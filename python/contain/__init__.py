@@ -11,6 +11,7 @@ Example:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Unpack
 
@@ -48,6 +49,9 @@ __all__ = [
     *_errors,
     *_types,
 ]
+
+# Silent unless the program configures logging; without a handler Python would print warnings to stderr.
+logging.getLogger("contain").addHandler(logging.NullHandler())
 
 
 def run(

@@ -10,28 +10,44 @@ import selectors
 import signal as signals
 import time
 from collections.abc import Iterator
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from . import _core, _options
 from ._lines import LineAssembler
 from .errors import NotRunning, Timeout
 from .types import Chunk, ExitStatus, LogLine, Seconds, Stream
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 __all__ = ["Attachment", "Process"]
 
 _PIECE = 64 * 1024
 
 
-class _PtyFile(io.FileIO):
+class _PtyFile(io.RawIOBase):
     """The master of a pseudo-terminal: reading says EIO when the other side has gone, which is its end of file."""
 
-    def readinto(self, buffer: object, /) -> int | None:
+    def __init__(self, fd: int) -> None:
+        self._file = io.FileIO(fd, "rb")
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
         try:
-            return super().readinto(buffer)  # type: ignore[arg-type]
+            return self._file.readinto(buffer)
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
             return 0
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _buffered(file: io.BufferedReader) -> bytes:
@@ -78,7 +94,7 @@ class Process:
         if fd_in >= 0 and not tty:
             core.close_stdin()  # ours is now the only writing end, so that closing it is seen
         if tty:
-            self.stdout = io.BufferedReader(_PtyFile(_own_copy(fd_out), "rb"))
+            self.stdout = io.BufferedReader(_PtyFile(_own_copy(fd_out)))
             self.stderr = None
         else:
             self.stdout = io.BufferedReader(io.FileIO(_own_copy(fd_out), "rb"))

@@ -98,7 +98,8 @@ def test_image_in_use(small: contain.Image) -> None:
 def test_save_and_load(small: contain.Image, tmp_path: Path, format: str) -> None:
     path = tmp_path / "archive.tar"
     small.save(path, format=format)  # type: ignore[arg-type]
-    names = tarfile.open(path).getnames()
+    with tarfile.open(path) as tar:
+        names = tar.getnames()
     assert ("manifest.json" in names) if format == "docker" else ("oci-layout" in names)
     small.remove(force=True)
     (loaded,) = contain.Image.load(path)
