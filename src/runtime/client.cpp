@@ -119,8 +119,8 @@ client_event next_event(int client_fd, std::stop_token stop, std::optional<std::
   while (true) {
     wait_readable(client_fd, stop, timeout);
     const auto n = sys::retry([&] { return ::recv(client_fd, buffer.data(), buffer.size(), MSG_DONTWAIT); });
-    if (n < 0 && errno == EAGAIN) continue;
-    // A reset is an end too: the supervisor closed with input of ours unread.
+    // The supervisor closed with input of ours unread: unix(7) reports that once, ahead of the frames that still wait.
+    if (n < 0 && (errno == EAGAIN || errno == ECONNRESET)) continue;
     if (n < static_cast<ssize_t>(sizeof(client_frame))) return event;
     client_frame frame;
     std::memcpy(&frame, buffer.data(), sizeof frame);

@@ -261,6 +261,18 @@ TEST_F(supervisor_fixture, a_mebibyte_of_stdin_comes_back_and_its_end_is_the_end
   EXPECT_EQ(result.exit.code, 0);
 }
 
+TEST_F(supervisor_fixture, input_that_nobody_reads_does_not_hide_how_it_ended) {
+  for (int i = 0; i < 20; ++i) {
+    const auto container = start(command({"/bin/sh", "-c", "echo last; exit 3"}));  // stdin is not open
+    send_input(container.client.get(), "unread");
+    send_input_end(container.client.get());
+    const auto result = collect(container);
+    EXPECT_EQ(result.out, "last\n");
+    ASSERT_TRUE(result.exited);
+    EXPECT_EQ(result.exit.code, 3);
+  }
+}
+
 TEST_F(supervisor_fixture, a_client_that_does_not_read_holds_up_nobody_else) {
   const auto stuck = start(command({"yes"}));
   for (int i = 0; i < 5; ++i) EXPECT_EQ(shell("echo on").out, "on\n");

@@ -64,15 +64,17 @@ void remove_cgroups(const task& t) noexcept {
 void clean_up(supervisor_state& sv, const task& t) noexcept {
   if ((t.flags & plan_is_exec) != 0) return;
   remove_cgroups(t);
-  const bool detached = (t.flags & plan_detached) != 0;
-  if (detached ? (t.flags & plan_auto_remove) == 0 : !sv.host_gone) {
-    if (!detached) remember_ended(sv, t);
-    return;
+  if ((t.flags & plan_detached) != 0) {
+    // The exit status stays for whoever asks next and removes the record: --rm is no reason to lose it.
+    for (const char* name : {"upper", "work", "log", "attach.sock"}) {
+      if ((t.flags & plan_auto_remove) != 0) remove_tree(t.state_dir, name);
+    }
+  } else if (!sv.host_gone) {
+    remember_ended(sv, t);
+  } else if (const int parent = ::openat(t.state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC); parent >= 0) {
+    remove_tree(parent, t.id);
+    ::close(parent);
   }
-  const int parent = ::openat(t.state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent < 0) return;
-  remove_tree(parent, t.id);
-  ::close(parent);
 }
 
 void process_ready(source& s, std::uint32_t) noexcept {
