@@ -24,6 +24,10 @@ namespace {
 
 constexpr std::array<std::string_view, 3> used_controllers = {"memory", "pids", "cpu"};
 
+/// By which a process enters on v1. Not cgroup.procs: a process that still has one thread moves through this one
+/// without the lock on all forks of the machine, whose writer waits for an RCU grace period (cgroup_attach_lock).
+constexpr const char* entrance = "tasks";
+
 bool names(std::string_view list, std::string_view controller, char separator) {
   const auto parts = text::split(list, separator);
   return std::find(parts.begin(), parts.end(), controller) != parts.end();
@@ -324,8 +328,8 @@ made_cgroups make_cgroups(const cgroup_host& host, const oci::runtime_spec& spec
     fresh.emplace_back(parents.back(), name);
     const auto& cgroup = fresh.back();
     limit_v1(cgroup, hierarchy.controllers, limits, made.weakened);
-    auto procs = cgroup.open("cgroup.procs", O_WRONLY);
-    if (!procs) throw error::from_errno(errno, "open", cgroup.path() + "/cgroup.procs");
+    auto procs = cgroup.open(entrance, O_WRONLY);
+    if (!procs) throw error::from_errno(errno, "open", text::cat(cgroup.path(), '/', entrance));
     if (names(hierarchy.controllers, "memory", ',')) made.fds.oom_events = cgroup.open("memory.oom_control", O_RDONLY);
     made.fds.procs.push_back(std::move(procs));
     made.fds.controllers.push_back(hierarchy.controllers);
@@ -369,7 +373,8 @@ cgroup_fds open_cgroups(const cgroup_host& host, const std::string& cgroups_path
   cgroup_fds fds;
   for (const auto& hierarchy : host.v1) {
     for (const auto& base : places(hierarchy.mountpoint, hierarchy.own_path)) {
-      sys::unique_fd procs{::open(text::cat(base, '/', cgroups_path, "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC)};
+      const auto file = text::cat(base, '/', cgroups_path, '/', entrance);
+      sys::unique_fd procs{sys::retry([&] { return ::open(file.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC); })};
       if (!procs) continue;
       fds.procs.push_back(std::move(procs));
       fds.controllers.push_back(hierarchy.controllers);

@@ -24,7 +24,7 @@ struct rootfs_source {
 
 /// Cgroup directories made for the container, limits already written; see runtime/cgroup.hpp.
 struct cgroup_fds {
-  std::vector<sys::unique_fd> procs;     ///< v1: an open cgroup.procs for each hierarchy the container joins
+  std::vector<sys::unique_fd> procs;     ///< v1: an open "tasks" for each hierarchy the container joins
   std::vector<std::string> controllers;  ///< parallel to procs: "memory", "cpu,cpuacct"; mounted inside, read-only
   sys::unique_fd unified;                ///< v2: the container's directory for CLONE_INTO_CGROUP; empty if not joined
   /// The directories that hold the container's own (".../contain"), one a joined hierarchy, v2 last: the supervisor
