@@ -18,7 +18,7 @@ static const char greeting[] =
     "\n"
     "From Python:\n"
     "    >>> import contain\n"
-    "    >>> contain.run(\"debian:bookworm\", [\"uname\", \"-a\"]).stdout.text\n"
+    "    >>> print(contain.run(\"debian:bookworm\", \"uname\", \"-a\").text)\n"
     "\n"
     "What this host can do, and what it cannot:\n"
     "    $ contain doctor\n"
