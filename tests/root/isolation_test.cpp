@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
@@ -19,6 +20,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -357,6 +360,61 @@ TEST_F(isolation, limits_hold) {
   EXPECT_LE(limits.at("nofile")[1].get<std::uint64_t>(), 65536U);
   EXPECT_LE(limits.at("core")[1].get<std::uint64_t>(), 1U);
   EXPECT_EQ(std::stoi(r.seen.at("oom_score_adj").get<std::string>()), runtime::probe_host().oom_score_adj + 300);
+}
+
+TEST_F(isolation, memory_beyond_the_limit_ends_the_container_and_says_so) {
+  container_options options;
+  options.image = "oracle";
+  options.command = {"/oracle", "eat", "200"};
+  options.limits.memory_bytes = 32ULL << 20U;
+  const auto done = run(shop->contained(), options);
+  EXPECT_EQ(done.status.code, 128 + SIGKILL);
+  EXPECT_TRUE(done.status.oom_killed);
+  EXPECT_EQ(done.out, "");
+  options.limits.memory_bytes = 400ULL << 20U;
+  EXPECT_EQ(run(shop->contained(), options).out, "eaten\n");
+}
+
+TEST_F(isolation, processes_beyond_the_limit_are_not_made) {
+  container_options options;
+  options.image = "oracle";
+  options.command = {"/oracle", "fork", "100"};
+  options.limits.pids = 20;
+  EXPECT_EQ(run(shop->contained(), options).out, "19\n");
+}
+
+TEST_F(isolation, an_exec_is_kept_in_as_the_container_is) {
+  container_options options;
+  options.image = "oracle";
+  options.command = {"/oracle", "wait", "60"};
+  options.security.profile = isolation_profile::sealed;
+  options.hostname = "held";
+  auto c = container::create(shop->contained(), options);
+  c.start();
+  exec_options exec;
+  exec.command = {"/oracle", "/", "/proc/kcore", "/proc/sys/kernel/core_pattern"};
+  const auto done = c.exec_run(exec);
+  ASSERT_EQ(done.status.code, 0) << done.err;
+  const auto seen = json::parse(done.out);
+  const auto& status = seen.at("status");
+  const auto wanted = runtime::data_of(isolation_profile::sealed).caps;
+  for (const auto* set : {"CapBnd", "CapPrm", "CapEff"}) EXPECT_EQ(mask(status, set), wanted) << set;
+  for (const auto* set : {"CapInh", "CapAmb"}) EXPECT_EQ(mask(status, set), 0U) << set;
+  EXPECT_EQ(status.at("NoNewPrivs"), "1");
+  EXPECT_EQ(status.at("Seccomp"), "2");
+  EXPECT_EQ(seen.at("hostname"), "held");
+  EXPECT_NE(seen.at("pid"), 1);
+  for (const auto* kind : {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time"})
+    EXPECT_NE(seen.at("namespaces").at(kind), own_namespace(kind)) << kind;
+  EXPECT_EQ(seen.at("calls").at("mount"), EPERM);
+  EXPECT_EQ(seen.at("calls").at("ptrace"), EPERM);
+  EXPECT_EQ(seen.at("paths").at("/").at("write"), EROFS);
+  EXPECT_LE(seen.at("rlimits").at("core")[1].get<std::uint64_t>(), 1U);
+  EXPECT_EQ(seen.at("cgroup").get<std::string>().find("contain/"), std::string::npos);
+  std::set<std::string> open;
+  for (const auto& [number, target] : seen.at("fds").items()) open.insert(number);
+  EXPECT_EQ(open, (std::set<std::string>{"0", "1", "2"}));
+  c.stop(std::chrono::nanoseconds{0});
 }
 
 TEST_F(isolation, only_loopback_is_there) {

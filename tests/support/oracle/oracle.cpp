@@ -1,5 +1,7 @@
 // Runs inside a container and prints, as one JSON object, what it can see and do there. Its arguments are paths to
-// examine. Nothing here knows what a container should be like: tests/root/isolation_test.cpp does.
+// examine and, after an @, abstract sockets to connect to. "eat MIB" and "fork N" press against limits instead,
+// "wait SECONDS" gives an exec something to join. Nothing here knows what a container should be like:
+// tests/root/isolation_test.cpp does.
 //
 // Every call is made so that it changes nothing where it is allowed: arguments are invalid in a way that the kernel
 // looks at after the permission, or the effect ends with a child.
@@ -350,9 +352,39 @@ void identity() {
   close_object();
 }
 
+/// Touches `mebibytes` of memory and says when it has them.
+int eat(long mebibytes) {
+  const auto size = static_cast<std::size_t>(mebibytes) << 20U;
+  auto* memory = static_cast<char*>(std::malloc(size));
+  if (memory == nullptr) return 1;
+  for (std::size_t i = 0; i < size; i += 4096) memory[i] = 1;
+  std::puts("eaten");
+  return memory[size - 4096] == 1 ? 0 : 1;
+}
+
+/// Says how many of `count` children could be made at once.
+int fork_children(long count) {
+  long made = 0;
+  while (made < count) {
+    const pid_t child = ::fork();
+    if (child < 0) break;
+    if (child == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    ++made;
+  }
+  std::printf("%ld\n", made);
+  return 0;  // as the first process of a pid namespace, it takes them along
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::strcmp(argv[1], "eat") == 0) return eat(std::atol(argv[2]));
+  if (argc == 3 && std::strcmp(argv[1], "fork") == 0) return fork_children(std::atol(argv[2]));
+  if (argc == 3 && std::strcmp(argv[1], "wait") == 0)
+    return static_cast<int>(::sleep(static_cast<unsigned>(std::atol(argv[2]))));
   std::putchar('{');
   descriptors();
   identity();
