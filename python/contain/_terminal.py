@@ -38,7 +38,7 @@ def interact(container: Container, cmd: tuple[str, ...]) -> int:
     with container.popen(*cmd, tty=True, size=(size.lines, size.columns)) as process:
         assert process.stdin is not None
         try:
-            tty.setraw(keyboard)
+            tty.setraw(keyboard, termios.TCSADRAIN)  # what was typed ahead is for the command
             with selectors.DefaultSelector() as ready:
                 ready.register(keyboard, selectors.EVENT_READ)
                 ready.register(process.stdout, selectors.EVENT_READ)

@@ -11,6 +11,7 @@ Marker:
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,11 +48,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if not wanted:
         return
     if (report := item.config.stash.get(_report, None)) is None:
-        from .engine import default_engine
-
-        report = item.config.stash[_report] = default_engine().doctor()
+        report = item.config.stash[_report] = _ask_doctor()
     if reasons := _unmet(report, wanted):
         pytest.skip("; ".join(reasons))
+
+
+def _ask_doctor() -> Report:
+    from .engine import Engine
+
+    # Not the default engine: a skip is no reason to make a store in the user's data directory.
+    with tempfile.TemporaryDirectory(prefix="contain-doctor-") as store, Engine(store=store) as engine:
+        return engine.doctor()
 
 
 def _unmet(report: Report, wanted: list[str]) -> list[str]:

@@ -6,11 +6,16 @@ import gc
 import io
 import os
 import pickle
+import pty
 import select
 import signal
+import subprocess
+import sys
+import termios
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import contain
 import pytest
@@ -347,6 +352,30 @@ def test_shell_refuses_without_a_terminal(box: contain.Container, monkeypatch: p
     with pytest.raises(contain.Unsupported) as caught:
         box.shell()
     assert f"contain exec -it {box.name}" in caught.value.hint
+
+
+def test_shell_on_a_terminal(box: contain.Container, default_store: Path) -> None:
+    program = f"import contain, sys; sys.exit(contain.Container.open({box.id!r}).shell())"
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (33, 99))
+    before = termios.tcgetattr(theirs)
+    shell = subprocess.Popen([sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs)
+    shown = b""
+    try:
+        os.write(ours, b"stty size; echo $((40 + 2)); exit 3\n")
+        deadline = time.monotonic() + 30
+        while shell.poll() is None or select.select([ours], [], [], 0)[0]:
+            if select.select([ours], [], [], 0.1)[0]:
+                shown += os.read(ours, 4096)
+            assert time.monotonic() < deadline, shown
+        assert shell.returncode == 3, shown
+        assert b"33 99" in shown and b"42" in shown
+        assert termios.tcgetattr(theirs) == before
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(ours)
+        os.close(theirs)
 
 
 # --- engine ---

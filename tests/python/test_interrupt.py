@@ -22,9 +22,11 @@ ATTEMPTS = 3  # the promise is about the library; a busy machine may be late onc
 def latency_of(call: Callable[[], object], delay: float = DELAY) -> float:
     """Seconds from SIGINT to KeyboardInterrupt out of ``call``."""
     sent = 0.0
+    ready = threading.Event()
 
     def interrupt() -> None:
         nonlocal sent
+        ready.wait()
         time.sleep(delay)
         sent = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
@@ -33,6 +35,7 @@ def latency_of(call: Callable[[], object], delay: float = DELAY) -> float:
     sender.start()
     try:
         with pytest.raises(KeyboardInterrupt):
+            ready.set()
             call()
             sender.join()  # it came back by itself: the signal is still to come
             pytest.fail("the call did not block")

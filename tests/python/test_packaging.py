@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -48,8 +50,13 @@ def test_no_runtime_dependency() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("scikit_build_core", reason="needs scikit-build-core")
     target = tmp_path_factory.mktemp("wheel")
+    environment = dict(os.environ)
+    if shutil.which("ccache"):  # the same sources were compiled for the build tree
+        environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
+        environment.setdefault("CMAKE_C_COMPILER_LAUNCHER", "ccache")
     # The requirements are in this environment; the build directory stays (build/{wheel_tag}), so a second run is short.
-    run(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", target, ROOT)
+    pip = (sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", target)
+    run(*pip, ROOT, env=environment)
     (made,) = target.glob("*.whl")
     return made
 

@@ -102,6 +102,7 @@ def test_bad(): pass
     counts, output = project.run(tests, "--strict-markers")
     assert counts["failures"] == counts["errors"] == 0, output
     assert counts["skipped"] == (0 if bad is None else 1), output
+    assert not (project.where / "default-store").exists()
     if bad is not None:
         assert f"{bad.name} is {bad.result}" in " ".join(output.split())
 
