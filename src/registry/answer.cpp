@@ -38,8 +38,9 @@ std::string_view reason_phrase(int status) noexcept {
 }
 
 std::string host_and_port(const url& address) {
-  const auto origin = address.origin();
-  return origin.substr(origin.find("//") + 2);
+  const auto text = address.text();  // without the port when it is the usual one
+  const auto begin = text.find("//") + 2;
+  return text.substr(begin, text.find('/', begin) - begin);
 }
 
 std::string hint_for(http_failure::kind kind, const url& address) {
@@ -93,8 +94,10 @@ error unreachable(const http_failure& failure, const url& address, std::string o
   const auto code = failure.what == http_failure::kind::stalled ? errc::timeout
                     : misdirected                               ? errc::protocol
                                                                 : errc::registry_unreachable;
-  error e{code, std::move(operation), std::move(subject),
-          text::cat("registry ", host_and_port(address), ": ", printable(failure.detail, longest_words))};
+  const auto host = host_and_port(address);
+  auto detail = printable(failure.detail, longest_words);
+  if (subject.find(host) == std::string::npos) detail = text::cat("registry ", host, ": ", detail);
+  error e{code, std::move(operation), std::move(subject), std::move(detail)};
   if (auto hint = hint_for(failure.what, address); !hint.empty()) e.with_hint(std::move(hint));
   return e;
 }
