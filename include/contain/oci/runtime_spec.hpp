@@ -82,7 +82,7 @@ struct runtime_spec {
   spec_landlock landlock;
   std::uint64_t shm_size = 64ULL << 20U;
   bool loopback_up = true;
-  bool hide_uptime = true;  ///< boottime offset of -now in the time namespace
+  bool hide_uptime = true;   ///< boottime offset of -now in the time namespace
   bool devices_all = false;  ///< privileged: the host's /dev
   /// Extension: small files made at each start and mounted over: destination -> content (/etc/hosts …).
   std::map<std::string, std::string> generated_files;
