@@ -261,4 +261,16 @@ exec_started supervisor::exec(exec_request request) {
   return result;
 }
 
+bool supervisor::reap(int dir_fd, std::string_view name) noexcept {
+  try {
+    planned_request request;
+    request.plan.assign(name.begin(), name.end());
+    request.fds.push_back(dir_fd);
+    send_request(state_->socket.get(), request_header::kind::reap, request);
+    return true;
+  } catch (const std::exception&) {  // gone, or out of memory: the caller has another way
+    return false;
+  }
+}
+
 }  // namespace contain::runtime

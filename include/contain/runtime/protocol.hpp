@@ -9,7 +9,8 @@ namespace contain::runtime {
 /// inline_limit travels as a memfd, the last descriptor.
 struct request_header {
   std::uint32_t magic = 0x63'6e'74'31;  // "cnt1": a library and a supervisor of different versions never talk
-  enum class kind : std::uint32_t { launch, exec } what = kind::launch;
+  /// reap: instead of a plan a file name, to be deleted in the directory that travels along; there is no answer.
+  enum class kind : std::uint32_t { launch, exec, reap } what = kind::launch;
   std::uint32_t in_memfd = 0;
   std::uint32_t size = 0;
 };

@@ -83,6 +83,9 @@ class supervisor {
   /// Returns when the command has been executed; throws error with the failed step otherwise, nothing is left then.
   launched launch(launch_request request);
   exec_started exec(exec_request request);
+  /// Deletes `name`, with everything below, in the directory `dir_fd` (borrowed) some time soon, also after this
+  /// process. False when the helper is gone: then it is the caller's to do.
+  [[nodiscard]] bool reap(int dir_fd, std::string_view name) noexcept;
 
   struct state;
   explicit supervisor(std::unique_ptr<state> s) noexcept;

@@ -60,10 +60,9 @@ void remove_cgroups(const task& t) noexcept {
   }
 }
 
-/// Cgroups go at once. Files go when nobody else will remove them: the engine is gone, or there never was one.
-void clean_up(supervisor_state& sv, const task& t) noexcept {
+/// The files go when nobody else will remove them: the engine is gone, or there never was one.
+void remove_files(supervisor_state& sv, const task& t) noexcept {
   if ((t.flags & plan_is_exec) != 0) return;
-  remove_cgroups(t);
   if ((t.flags & plan_detached) != 0) {
     // The exit status stays for whoever asks next and removes the record: --rm is no reason to lose it.
     for (const char* name : {"upper", "work", "log", "attach.sock"}) {
@@ -87,8 +86,9 @@ void process_ready(source& s, std::uint32_t) noexcept {
   sv.events.close(s);
   record_exit(t, info);
   t.exited = true;
+  if ((t.flags & plan_is_exec) == 0) remove_cgroups(t);
   if (!t.executed) {  // the library has its answer; nothing was ever visible
-    clean_up(sv, t);
+    remove_files(sv, t);
     destroy_task(sv, t);
     return;
   }
@@ -97,8 +97,8 @@ void process_ready(source& s, std::uint32_t) noexcept {
   write_exit(t);
   // Refused connections tell late clients to read the file instead.
   sv.events.close(t.listener);
-  clean_up(sv, t);
   send_exit(sv, t);
+  remove_files(sv, t);
   release_if_done(sv, t);
 }
 

@@ -386,6 +386,8 @@ bool become_independent(supervisor_state& sv) noexcept {
   sv.tasks = nullptr;
   if (sv.ended.containers >= 0) ::close(sv.ended.containers);
   sv.ended = forgotten_ids{};
+  if (sv.reaper >= 0) ::close(sv.reaper);
+  sv.reaper = -1;
   ::close(sv.host.fd);
   sv.host.fd = -1;
   return true;

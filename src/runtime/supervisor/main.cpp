@@ -70,7 +70,10 @@ void host_ready(source& s, std::uint32_t) noexcept {
       }
     }
   }
-  if (body.bytes != nullptr) {
+  if (body.bytes != nullptr && header.what == request_header::kind::reap && count > 0) {
+    reap(sv, fds[0], reinterpret_cast<const char*>(body.bytes), header.size);
+    for (int i = 0; i < count; ++i) ::close(fds[i]);
+  } else if (body.bytes != nullptr) {
     launch(sv, *reinterpret_cast<launch_plan*>(body.bytes), fds, count);
   } else {
     for (int i = 0; i < count; ++i) ::close(fds[i]);

@@ -66,6 +66,7 @@ struct supervisor_state {
   loop events;
   forgotten_ids ended;  ///< containers of the engine that have ended and may still have files
   source host;          ///< the engine's socket; fd -1 in the supervisor of a detached container
+  int reaper = -1;      ///< the queue of the process that deletes
   task* tasks = nullptr;
   bool host_gone = false;
   unsigned char* buffer = nullptr;  ///< of a request, kept between requests
@@ -89,6 +90,10 @@ void host_closed(supervisor_state& sv) noexcept;
 void destroy_task(supervisor_state& sv, task& t) noexcept;
 void remove_tree(int parent, const char* name) noexcept;
 void remember_ended(supervisor_state& sv, const task& t) noexcept;
+
+// reaper.cpp
+/// Deletes `name` in `dir` (borrowed), a single component, some time soon.
+void reap(supervisor_state& sv, int dir, const char* name, std::size_t size) noexcept;
 
 supervisor_state& state_of() noexcept;
 
