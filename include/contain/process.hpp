@@ -39,6 +39,7 @@ struct exec_options {
   bool open_stdin = false;                 ///< else stdin is /dev/null
   window_size size{};
   bool privileged = false;
+  bool detached = false;  ///< goes on when this process ends, with /dev/null for streams; excludes tty and open_stdin
 };
 
 /// The streams are pipes (or one pty) between this process and the command: nothing is copied on the way.

@@ -28,8 +28,9 @@ exec_options options_of(const exec_flags& flags, const std::vector<std::string>&
   for (const auto& text : flags.env) add_variable(options.env, text, env);
   options.workdir = flags.workdir;
   options.user = flags.user;
-  options.tty = flags.tty;
-  options.open_stdin = flags.interactive;
+  options.detached = flags.detach;
+  options.tty = flags.tty && !flags.detach;
+  options.open_stdin = flags.interactive && !flags.detach;
   options.privileged = flags.privileged;
   if (options.tty) options.size = current_size();
   return options;
@@ -76,10 +77,7 @@ int exec_verb(invocation& call) {
 
   const auto of = container::open(call.store(), words.front());
   auto started = of.exec(options_of(given, words));
-  if (given.detach) {
-    started.detach();
-    return 0;
-  }
+  if (given.detach) return 0;
   session.tty = given.tty;
   session.input = given.interactive;
   process_peer far{started, given.tty};

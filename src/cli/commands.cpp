@@ -147,10 +147,15 @@ engine& invocation::store() {
   auto options = engine_options::from_environment();
   if (!options_.root.empty()) options.root = options_.root;
   options.log = [this](const log_record& record) {
-    if (record.level == log_level::warn)
+    // What the runtime warns of is the host's nature (no AppArmor, no swap accounting), the same at each start:
+    // `doctor` and `inspect` show it, and a script's standard error stays the command's own.
+    if (record.level == log_level::warn && record.component != "runtime")
       io.err.line(text::cat("warning: ", printable(record.message))).flush();
     else if (options_.debug)
-      io.err.line(text::cat("debug: ", record.component, ": ", printable(record.message))).flush();
+      io.err
+          .line(text::cat(record.level == log_level::warn ? "warning: " : "debug: ", record.component, ": ",
+                          printable(record.message)))
+          .flush();
   };
   engine_ = std::make_unique<engine>(std::move(options));
   return *engine_;

@@ -96,6 +96,15 @@ container make(invocation& call, const container_flags& flags, const pull_flags&
   return container::create(call.store(), std::move(options));
 }
 
+/// A limit that was asked for and could not be set must not pass in silence.
+void warn_of_limits(invocation& call, const container& of, const container_flags& flags) {
+  const auto& asked = flags.limits;
+  if (!asked.memory && !asked.cpus && !asked.cpu_shares && !asked.pids) return;
+  for (const auto& row : of.isolation())
+    if (row.name == "limits" && row.result == isolation_row::grade::weakened)
+      call.io.err.line(text::cat("WARNING: ", printable(row.detail))).flush();
+}
+
 }  // namespace
 
 int run_verb(invocation& call) {
@@ -132,12 +141,14 @@ int run_verb(invocation& call) {
     made.start();
     undo.release();
     file.keep();
+    warn_of_limits(call, made, flags);
     call.io.out.line(made.id());
     return 0;
   }
   auto connection = made.start_attached();
   undo.release();
   file.keep();
+  warn_of_limits(call, made, flags);
   session.tty = flags.life.tty;
   session.input = flags.life.interactive && attach.wants("stdin");
   session.out = attach.wants("stdout");

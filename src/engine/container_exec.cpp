@@ -37,16 +37,26 @@ pipe_ends make_pipe(const oci::runtime_spec& container, bool command_reads) {
   return made;
 }
 
+sys::unique_fd open_null() {
+  auto null = sys::open_at(AT_FDCWD, "/dev/null", O_RDWR);
+  if (!null) throw error::from_errno(null.error(), "open", "/dev/null");
+  return std::move(*null);
+}
+
 void make_streams(process::state& ours, runtime::exec_request& request, const oci::runtime_spec& container,
                   const exec_options& options) {
+  // Nobody reads from a command that outlives its caller: a pipe would end it by SIGPIPE.
+  if (options.detached) {
+    for (auto& stream : request.stdio) stream = open_null();
+    ours.out_ended = ours.err_ended = true;
+    return;
+  }
   if (options.open_stdin) {
     auto in = make_pipe(container, true);
     request.stdio[0] = std::move(in.read);
     ours.in = std::move(in.write);
   } else {
-    auto null = sys::open_at(AT_FDCWD, "/dev/null", O_RDONLY);
-    if (!null) throw error::from_errno(null.error(), "open", "/dev/null");
-    request.stdio[0] = std::move(*null);
+    request.stdio[0] = open_null();
   }
   auto out = make_pipe(container, false);
   request.stdio[1] = std::move(out.write);
@@ -84,6 +94,9 @@ void converse(process::state& p, std::string_view input, completed& result, cons
 }
 
 std::unique_ptr<process::state> start_exec(const container::impl& c, const exec_options& options) {
+  if (options.detached && (options.tty || options.open_stdin)) {
+    throw error{errc::invalid, "exec in container", {}, "a detached command has no terminal and no input"};
+  }
   auto& in = *c.in;
   const auto record = c.current();
   const auto stopped = [&] { return error{errc::not_running, "exec in container", record.name}; };
@@ -100,6 +113,7 @@ std::unique_ptr<process::state> start_exec(const container::impl& c, const exec_
   request.container = &spec;
   request.target_pidfd = target.get();
   request.cgroups = &cgroups;
+  request.detached = options.detached;
   if (!options.tty) make_streams(*ours, request, spec, options);
 
   const auto supervisor = in.supervisor();
@@ -118,6 +132,7 @@ std::unique_ptr<process::state> start_exec(const container::impl& c, const exec_
   ours->pid = started.pid;
   ours->status = std::move(started.status);
   ours->tty = options.tty;
+  ours->detached = options.detached;
   if (options.tty) {
     ours->err_ended = true;
     auto copy = sys::duplicate(started.pty_master.get());

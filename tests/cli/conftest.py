@@ -27,6 +27,7 @@ class Cli:
         self.root = root
         self.environment = {**os.environ, "CONTAIN_ROOT": str(root)}
         self.environment.pop("NO_COLOR", None)
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def command(self, *arguments: str) -> list[str]:
         return [str(products.command()), *arguments]
@@ -47,7 +48,8 @@ class Cli:
 
     def popen(self, *arguments: str, **options) -> subprocess.Popen[bytes]:
         settings = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-        return subprocess.Popen(self.command(*arguments), env=self.environment, **settings)
+        self.started.append(subprocess.Popen(self.command(*arguments), env=self.environment, **settings))
+        return self.started[-1]
 
     def format(self, name: str, template: str) -> str:
         return self.ok("inspect", "--format", template, name).strip()
@@ -58,7 +60,18 @@ class Cli:
             assert time.monotonic() < deadline, f"{name} is {now}, not {state}"
             time.sleep(0.05)
 
-    def remove_all(self) -> None:
+    def clean_up(self) -> None:
+        """Ends what popen() started, and removes every container."""
+        for process in self.started:
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    with contextlib.suppress(BrokenPipeError):
+                        stream.close()
+        self.started.clear()
+        if not self.root.exists():
+            return
         if names := self.ok("ps", "-aq", "--no-trunc").split():
             self.ok("rm", "-f", *names)
 
@@ -123,8 +136,7 @@ def bare(tmp_path: pathlib.Path) -> Iterator[Cli]:
     need_command()
     cli = Cli(tmp_path / "store")
     yield cli
-    if cli.root.exists():
-        cli.remove_all()
+    cli.clean_up()
 
 
 @pytest.fixture(scope="session")
@@ -142,7 +154,7 @@ def shared_store(tmp_path_factory: pytest.TempPathFactory, busybox_image: images
 def cli(shared_store: Cli) -> Iterator[Cli]:
     """The command on a store with busybox; the test's containers are removed behind it."""
     yield shared_store
-    shared_store.remove_all()
+    shared_store.clean_up()
 
 
 @pytest.fixture

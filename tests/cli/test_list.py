@@ -12,7 +12,7 @@ import pytest
 def three(cli):
     """running, ended and created, in this order of age."""
     cli.ok("run", "-d", "--name", "running", "-l", "team=red", "busybox", "sleep", "1000")
-    cli.ok("run", "--name", "ended", "busybox", "sh", "-c", "exit 3  # and a rather long command line")
+    cli("run", "--name", "ended", "busybox", "sh", "-c", "exit 3  # and a rather long command line")
     cli.ok("create", "--name", "made", "-l", "team=blue", "busybox")
     return cli
 
