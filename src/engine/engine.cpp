@@ -66,14 +66,14 @@ sys::unique_fd open_root(const fs::path& root) {
   return std::move(*opened);
 }
 
-sys::unique_fd open_containers(int root) {
-  auto opened = sys::open_at(root, "containers", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+sys::unique_fd open_folder(int root, const char* name) {
+  auto opened = sys::open_at(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!opened && opened.error() == ENOENT) {
-    const auto made = sys::ensure_dir(root, "containers", 0700);
-    if (!made) throw error::from_errno(made.error(), "mkdir", "containers");
-    opened = sys::open_at(root, "containers", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const auto made = sys::ensure_dir(root, name, 0700);
+    if (!made) throw error::from_errno(made.error(), "mkdir", name);
+    opened = sys::open_at(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   }
-  if (!opened) throw error::from_errno(opened.error(), "open", "containers");
+  if (!opened) throw error::from_errno(opened.error(), "open", name);
   return std::move(*opened);
 }
 
@@ -103,7 +103,8 @@ engine::impl::impl(engine_options options)
       log(std::move(options.log)),
       opened_by(::getpid()),
       root_fd(open_root(root)),
-      containers(open_containers(root_fd.get())),
+      containers(open_folder(root_fd.get(), "containers")),
+      trash(open_folder(root_fd.get(), "trash")),
       records(storage::metadata::open(root / "db.sqlite3")),
       staging(root_fd.get()),
       blobs(root_fd.get(), staging),
@@ -138,6 +139,11 @@ std::shared_ptr<runtime::supervisor> engine::impl::supervisor() {
   // Once for each supervisor, where some milliseconds are spent anyway: what earlier owners were killed over.
   lifecycle::sweep(*this);
   return running;
+}
+
+std::shared_ptr<runtime::supervisor> engine::impl::running_supervisor() noexcept {
+  const std::lock_guard lock{mutex_};
+  return supervisor_;
 }
 
 void engine::impl::drop_supervisor(const std::shared_ptr<runtime::supervisor>& lost) noexcept {

@@ -34,14 +34,18 @@ storage::exit_record record_of(const exit_status& how) {
 /// The end of a run whose supervisor was killed or whose host was switched off.
 exit_status lost() { return {.code = unknown_exit, .signal = 0, .oom_killed = false, .finished = now()}; }
 
-void remove_files(const engine::impl& in, const std::string& id) {
-  // A supervisor may be doing the same: what it takes away under this walk shows as ENOENT or ENOTEMPTY.
-  for (int attempt = 0;; ++attempt) {
-    const auto done = sys::remove_tree(in.containers.get(), id.c_str());
-    if (done) return;
-    const bool raced = done.error() == ENOENT || done.error() == ENOTEMPTY;
-    if (!raced || attempt == 10) throw error::from_errno(done.error(), "remove the files of", id);
+/// Out of sight by one rename, and then deleted by the supervisor's reaper: nobody waits for the disk. Without a supervisor
+/// it is deleted here; what a crash leaves in trash/ goes with the next sweep.
+void remove_files(engine::impl& in, const std::string& id) {
+  if (::renameat(in.containers.get(), id.c_str(), in.trash.get(), id.c_str()) != 0) {
+    if (errno == ENOENT) return;
+    throw error::from_errno(errno, "remove the files of", id);
   }
+  if (const auto supervisor = in.running_supervisor(); supervisor && supervisor->reap(in.trash.get(), id)) return;
+  // Another engine may be sweeping the same.
+  const auto done = sys::remove_tree(in.trash.get(), id.c_str());
+  if (!done && done.error() != ENOENT && done.error() != ENOTEMPTY)
+    throw error::from_errno(done.error(), "remove the files of", id);
 }
 
 }  // namespace
@@ -174,6 +178,10 @@ void sweep(engine::impl& in) {
       in.warn("engine", text::cat(e.what(), ", ignoring"));  // the next sweep tries again
     }
   }
+  const auto supervisor = in.running_supervisor();
+  const auto left = sys::list_dir(in.trash.get());
+  if (!supervisor || !left) return;
+  for (const auto& entry : *left) (void)supervisor->reap(in.trash.get(), entry.name);
 }
 
 container_info info_of(const storage::container_record& c) {

@@ -36,6 +36,7 @@ struct engine::impl {
   pid_t opened_by;            ///< a forked child's copy does nothing
   sys::unique_fd root_fd;     ///< the store's directory
   sys::unique_fd containers;  ///< <root>/containers
+  sys::unique_fd trash;       ///< <root>/trash: removed containers' files until they are deleted
   storage::metadata records;
   storage::staging staging;
   storage::content_store blobs;
@@ -43,6 +44,8 @@ struct engine::impl {
 
   /// The helper process; started by the first call, and anew after it was lost.
   std::shared_ptr<runtime::supervisor> supervisor();
+  /// The same, but none is started.
+  std::shared_ptr<runtime::supervisor> running_supervisor() noexcept;
   /// What error{supervisor_lost} says of `lost`: the next call starts another one.
   void drop_supervisor(const std::shared_ptr<runtime::supervisor>& lost) noexcept;
   /// Probed by the first call.
