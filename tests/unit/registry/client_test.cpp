@@ -72,6 +72,26 @@ TEST(client, gets_a_manifest_and_checks_its_digest) {
   EXPECT_EQ(thrown([&] { (void)c.get_manifest("sha256:" + std::string(64, 'a')); }).code(), errc::digest_mismatch);
 }
 
+TEST(client, looks_up_a_manifest_without_its_bytes) {
+  const auto digest = oci::digest::of("{}");
+  tiny_server server{registry([&](const seen_request& r) {
+    if (r.target.ends_with("/none")) return answer(404, "");
+    auto out = answer(200, "{}",
+                      "Content-Type: " + std::string{oci::media_type::oci_index} +
+                          "\r\nDocker-Content-Digest: " + digest.text() + "\r\n");
+    if (r.method == "HEAD") out.raw.resize(out.raw.size() - 2);
+    return out;
+  })};
+  auto c = client_for(server);
+  const auto found = c.head_manifest("v1");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->digest, digest);
+  EXPECT_EQ(found->size, 2U);
+  EXPECT_EQ(found->media_type, oci::media_type::oci_index);
+  EXPECT_EQ(server.seen().back().method, "HEAD");
+  EXPECT_FALSE(c.head_manifest("none"));
+}
+
 TEST(client, announced_digest_must_match) {
   tiny_server server{registry([](const seen_request&) {
     return answer(200, "{}", "Docker-Content-Digest: sha256:" + std::string(64, 'a') + "\r\n");
