@@ -24,6 +24,7 @@ class block_queue final : public byte_source {
 
   /// Blocks while the queue is full. Throws reader_gone.
   void push(std::vector<std::byte> block) {
+    if (block.empty()) return;  // would read as the end
     std::unique_lock lock{mutex_};
     room_.wait(lock, [&] { return held_ < limit_ || abandoned_; });
     if (abandoned_) throw reader_gone{};

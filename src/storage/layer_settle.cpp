@@ -153,7 +153,7 @@ void settle_links(int dir, const applied_layer& layer, std::span<const int> belo
     if (!earlier ||
         ::linkat(earlier->parent.get(), earlier->name.c_str(), to->parent.get(), to->name.c_str(), 0) != 0) {
       const auto from = look_up(below, link.target, as);
-      if (!from || below_shows(dir, link.target, as) == outlook::blocked)
+      if (!from)
         throw error{errc::corrupt, "unpack", link.path,
                     text::cat("a hard link to ", link.target, ", which is nowhere")};
       materialise(*from, *to, as, link.path);

@@ -1,5 +1,6 @@
 #include "storage/layer_unpacker.hpp"
 
+#include "contain/core/error.hpp"
 #include "contain/core/hash.hpp"
 #include "contain/storage/codec.hpp"
 #include "contain/sys/signal_mask.hpp"
@@ -48,7 +49,8 @@ void layer_unpacker::inflate(byte_source& compressed, const std::function<void()
     }
     diff_id_ = oci::digest::from_sha256_hex(hash.finish_hex());
     tar_.close();
-  } catch (const reader_gone&) {  // the unpacker says why
+  } catch (const reader_gone&) {  // the unpacker says why; or nobody wants to know, and it must not wait for more
+    tar_.close(std::make_exception_ptr(error{errc::interrupted, "unpack"}));
   } catch (...) {
     inflate_failure_ = std::current_exception();
     tar_.close(inflate_failure_);

@@ -52,7 +52,9 @@ std::string_view reason(archive* a) noexcept {
 
 // The warning that names were not converted is what we want; any other one is damage.
 bool is_conversion_warning(archive* a) noexcept {
-  return reason(a).find("can't be converted") != std::string_view::npos;
+  const auto text = reason(a);
+  return text.find("can't be converted") != std::string_view::npos ||  // reading
+         text.find("Can't translate") != std::string_view::npos;  // writing: the header says hdrcharset=BINARY then
 }
 
 std::string text_of(const char* text) { return text == nullptr ? std::string{} : std::string{text}; }

@@ -77,7 +77,8 @@ inline std::map<std::string, std::string> describe(const std::filesystem::path& 
     const auto st = stat_of(e.path());
     std::ostringstream text;
     text << std::oct << st.st_mode << ' ' << std::dec << st.st_uid << ':' << st.st_gid << ' ' << st.st_nlink << ' '
-         << st.st_rdev << ' ' << st.st_mtim.tv_sec << '.' << st.st_mtim.tv_nsec << ' ';
+         << st.st_rdev << ' ';
+    if (!S_ISCHR(st.st_mode)) text << st.st_mtim.tv_sec << '.' << st.st_mtim.tv_nsec << ' ';
     if (e.is_symlink()) {
       text << std::filesystem::read_symlink(e.path()).string();
     } else if (e.is_regular_file()) {
