@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from .rows import Row, output_of
 
-HERE = pathlib.Path(__file__).resolve().parent
+QUIET = {"PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
 # A chroot would not do: runtimes need the root to be a mount.
 ENTER_CHROOT = """
 mount --rbind {root} {root}
@@ -43,7 +43,7 @@ def _wrapped(command: Sequence[str | os.PathLike[str]], chroot: pathlib.Path | N
 def _row(name: str, argv: Sequence[str | os.PathLike[str]], chroot: pathlib.Path | None, work: pathlib.Path,
          slow: bool) -> Row:
     spawn = work / "bench_spawn"
-    return Row(name, _wrapped([spawn, "--", *argv, "/bin/true"], chroot, work), slow=slow,
+    return Row(name, _wrapped([spawn, "--", *argv, "/bin/true"], chroot, work), slow=slow, environment=QUIET,
                check=lambda row: output_of(_wrapped([*argv, "/bin/sh", "/check.sh"], chroot, work)))
 
 

@@ -35,7 +35,15 @@ def _cgroup_mode() -> str:
     return "hybrid (v1 controllers)" if pathlib.Path("/sys/fs/cgroup/unified").exists() else "v1"
 
 
-def _machine() -> list[str]:
+def _file_system(directory: pathlib.Path) -> str:
+    """Type and options of the mount that ``directory`` is on."""
+    mounts = [line.split() for line in _text("/proc/self/mountinfo").splitlines()]
+    on = max((words for words in mounts if directory.is_relative_to(words[4])), key=lambda words: len(words[4]))
+    rest = on[on.index("-") + 1:]
+    return f"{rest[0]} ({rest[2]})"
+
+
+def _machine(directory: pathlib.Path) -> list[str]:
     processor = next((line.partition(":")[2].strip() for line in _text("/proc/cpuinfo").splitlines()
                       if line.startswith("model name")), platform.machine())
     memory = int(_text("/proc/meminfo").split()[1]) / (1 << 20)
@@ -44,6 +52,7 @@ def _machine() -> list[str]:
         f"- {os.cpu_count()} × {processor}, {memory:.0f} GiB, Linux {platform.release()}",
         f"- cgroups {_cgroup_mode()}, rcu_expedited {_text('/sys/kernel/rcu_expedited')}, "
         f"{len(_text('/proc/self/mountinfo').splitlines())} host mounts, load at the end {load}",
+        f"- stores and bundles on {_file_system(directory)}",
         f"- {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
     ]
 
@@ -80,7 +89,7 @@ def _goals(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def text(rows: Sequence[Row], samples: int) -> str:
+def text(rows: Sequence[Row], samples: int, directory: pathlib.Path) -> str:
     """The whole document."""
     memory = [f"- supervisor of {row.name}: {row.resident()}" for row in rows if row.supervisor]
     return "\n".join([
@@ -89,7 +98,7 @@ def text(rows: Sequence[Row], samples: int) -> str:
         "Made by `tests/benchmarks/run.py --write`; do not edit. A static `true`, the same root file system, no network; "
         "rows interleaved.",
         "",
-        *_machine(),
+        *_machine(directory),
         f"- {samples} rounds; slow rows in every third",
         "",
         *_table(rows),

@@ -84,13 +84,15 @@ def main() -> int:
     parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build/release")
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--pause", type=float, default=0.02, help="seconds between samples")
+    parser.add_argument("--directory", type=pathlib.Path, default=pathlib.Path("/var/tmp"),
+                        help="where stores and bundles go; its file system is part of the result")
     parser.add_argument("--only", nargs="+", help="rows whose name contains one of these, and the floor")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md")
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     before = set(CGROUPS.glob("*/libpod_parent"))
-    # Not /tmp, which may be a tmpfs: the upper directories belong on a real file system.
-    with tempfile.TemporaryDirectory(prefix="ctb-", dir="/var/tmp") as directory:
+    # The default is not /tmp, which may be a tmpfs: upper directories belong on a real file system.
+    with tempfile.TemporaryDirectory(prefix="ctb-", dir=arguments.directory) as directory:
         work = pathlib.Path(directory)
         work.chmod(0o755)
         root = work / "root"
@@ -107,7 +109,7 @@ def main() -> int:
                     row.sample()
                 row.forget()
             measure(all_rows, arguments.samples, arguments.pause)
-            text = report.text(all_rows, arguments.samples)
+            text = report.text(all_rows, arguments.samples, work)
         finally:
             for row in all_rows:
                 row.stop()
