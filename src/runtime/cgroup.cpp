@@ -189,31 +189,42 @@ void limit_v2(const new_cgroup& cgroup, const oci::spec_resources& limits, const
   }
 }
 
-/// Lets the children of `parent` have `controllers`. What cannot be had is written to `weakened`.
-void enable_controllers(const parent& in, const std::vector<std::string_view>& controllers,
-                        std::vector<std::string>& weakened) {
-  const auto now = sys::read_text(in.directory.get(), "cgroup.subtree_control");
-  for (const auto controller : controllers) {
-    if (now && names(text::trim(*now), controller, ' ')) continue;
-    const auto value = text::cat('+', controller);
-    // From the root of the delegation down: a controller must be enabled above before it can be below.
-    const auto above = sys::write_text(in.directory.get(), "../cgroup.subtree_control", value);
-    const auto here = sys::write_text(in.directory.get(), "cgroup.subtree_control", value);
-    if (here) continue;
-    const int failure = above ? here.error() : above.error();
-    weakened.push_back(
-        failure == EBUSY
-            ? text::cat(controller, ": ", in.path, "/.. has processes of its own, so it cannot share out controllers")
-            : text::cat(
-                  controller, ": ",
-                  error::from_errno(failure, "write " + value + " to", in.path + "/cgroup.subtree_control").what()));
-  }
-}
-
 bool wanted(std::string_view controller, const oci::spec_resources& limits) {
   if (controller == "memory") return limits.memory_limit.has_value();
   if (controller == "pids") return limits.pids_limit.has_value();
   return limits.cpu_quota.has_value() || limits.cpu_shares.has_value();
+}
+
+/// Lets the children of `in` have `controllers`; gives those that they have then. What is limited and cannot be had is
+/// written to `weakened`.
+std::vector<std::string_view> enable_controllers(const parent& in, const std::vector<std::string_view>& controllers,
+                                                 const oci::spec_resources& limits,
+                                                 std::vector<std::string>& weakened) {
+  std::vector<std::string_view> enabled;
+  const auto now = sys::read_text(in.directory.get(), "cgroup.subtree_control");
+  for (const auto controller : controllers) {
+    if (now && names(text::trim(*now), controller, ' ')) {
+      enabled.push_back(controller);
+      continue;
+    }
+    const auto value = text::cat('+', controller);
+    // From the root of the delegation down: a controller must be enabled above before it can be below.
+    const auto above = sys::write_text(in.directory.get(), "../cgroup.subtree_control", value);
+    const auto here = sys::write_text(in.directory.get(), "cgroup.subtree_control", value);
+    if (here) {
+      enabled.push_back(controller);
+      continue;
+    }
+    if (!wanted(controller, limits)) continue;
+    const int failure = above ? here.error() : above.error();
+    const auto why =
+        failure == EBUSY
+            ? text::cat(in.path, "/.. has processes of its own, so it cannot share out controllers")
+            : std::string(
+                  error::from_errno(failure, "write " + value + " to", in.path + "/cgroup.subtree_control").what());
+    weakened.push_back(text::cat(controller, ": ", why));
+  }
+  return enabled;
 }
 
 }  // namespace
@@ -352,15 +363,15 @@ made_cgroups make_cgroups(const cgroup_host& host, const oci::runtime_spec& spec
     std::string failure;
     if (auto in = make_parent(host.unified, host.unified_own_path, parent_name, failure)) {
       parents.push_back(std::move(*in));
-      enable_controllers(parents.back(), unified, made.weakened);
+      const auto enabled = enable_controllers(parents.back(), unified, limits, made.weakened);
       fresh.emplace_back(parents.back(), name);
       auto& cgroup = fresh.back();
-      limit_v2(cgroup, limits, unified, made.weakened);
+      limit_v2(cgroup, limits, enabled, made.weakened);
       if (!made.fds.oom_events) made.fds.oom_events = cgroup.open("memory.events", O_RDONLY);
       made.paths.push_back(cgroup.path());
       made.fds.unified = cgroup.take_directory();
     } else {
-      note_failure("memory,pids,cpu", failure);
+      for (const auto controller : unified) note_failure(controller, failure);
     }
   }
   for (auto& cgroup : fresh) cgroup.keep();

@@ -200,6 +200,18 @@ TEST_F(cgroups, of_a_v2_host_are_one_directory) {
   EXPECT_FALSE(fs::exists(made.paths[0]));
 }
 
+TEST_F(cgroups, say_once_which_limit_a_v2_host_cannot_give) {
+  if (host.unified.empty() || v1("memory") == nullptr) GTEST_SKIP() << "needs a v2 hierarchy without memory";
+  cgroup_host boasting;
+  boasting.mode = cgroup_mode::v2;
+  boasting.unified = host.unified;
+  boasting.unified_controllers = {"memory", "pids", "cpu"};
+  spec.resources.memory_limit = 64ULL << 20U;
+  const auto made = make_cgroups(boasting, spec);
+  ASSERT_EQ(made.weakened.size(), 1U);
+  EXPECT_EQ(made.weakened[0].rfind("memory: write +memory", 0), 0U) << made.weakened[0];
+}
+
 TEST_F(cgroups, below_no_hierarchy_are_nothing) {
   spec.resources.memory_limit = 64ULL << 20U;
   const auto made = make_cgroups({}, spec);
