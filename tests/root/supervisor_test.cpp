@@ -280,6 +280,30 @@ TEST_F(supervisor_fixture, a_client_that_does_not_read_holds_up_nobody_else) {
   EXPECT_EQ(collect(stuck).exit.code, 137);
 }
 
+TEST_F(supervisor_fixture, failed_execs_leave_nothing_that_keeps_the_container_from_ending) {
+  const auto container = start(command({"sleep", "1000"}));
+  const sys::unique_fd pidfd{static_cast<int>(::syscall(SYS_pidfd_open, container.process.pid, 0))};
+  const auto built = build_spec(ids::random_id(), command({"sleep"}), {}, host_, 0x50000000);
+  for (int i = 0; i < 30; ++i) {
+    exec_options options;
+    options.command = {"nosuch"};
+    const auto process = build_exec(built.spec, options, host_);
+    exec_request request;
+    request.process = &process;
+    request.container = &built.spec;
+    request.target_pidfd = pidfd.get();
+    for (auto& end : request.stdio) end.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    try {
+      (void)supervisor_->exec(std::move(request));
+      ADD_FAILURE() << "executed";
+    } catch (const error& e) {
+      EXPECT_EQ(e.code(), errc::command_not_found) << e.what();
+    }
+  }
+  ASSERT_EQ(::kill(container.process.pid, SIGKILL), 0);
+  EXPECT_EQ(collect(container).exit.code, 137);
+}
+
 TEST_F(supervisor_fixture, a_terminal_has_the_size_it_was_given) {
   container_options options = command({"stty", "size"});
   options.tty = true;

@@ -261,6 +261,9 @@ step join(child_context& c) noexcept {
     if (!send_report(c, where, -1)) return step::handshake;
     ::_exit(0);
   }
+  // The supervisor has to know this process before it can end, or nobody would reap it, and the container's first
+  // process could not end either: its pid namespace would wait for the zombie.
+  if (step s = wait_for(c, signal_to_child::root, nullptr, 0); s != step::none) return s;
   if (step s = become_root(c); s != step::none) return s;
   if (::setsid() < 0) return step::session;
   int master = -1, slave = -1;

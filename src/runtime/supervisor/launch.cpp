@@ -160,6 +160,7 @@ void sync_ready(source& s, std::uint32_t) noexcept {
       t.process.fd = static_cast<int>(::syscall(SYS_pidfd_open, t.pid, 0));
       t.start_ticks = read_start_ticks(t.pid);
       if (t.process.fd >= 0) watch_process(sv, t);
+      (void)send_moment(s.fd, signal_to_child::root, nullptr, 0);
     }
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
     if (header == nullptr || header->cmsg_type != SCM_RIGHTS) continue;
