@@ -32,7 +32,7 @@ constexpr std::array table{
                 "ImageInUse", 1, 409},
     error_entry{registry_unreachable, "registry_unreachable", "the registry cannot be reached",
                 "check the name and the network", "RegistryUnreachable", 125, 502},
-    error_entry{auth, "auth", "the registry refused the credentials", "contain login REGISTRY", "AuthError", 125, 401},
+    error_entry{auth, "auth", "the registry refused the credentials", "name a file with credentials as docker writes it: --authfile", "AuthError", 125, 401},
     error_entry{digest_mismatch, "digest_mismatch", "content does not match its digest",
                 "the registry or something between changed the bytes; nothing was kept", "DigestMismatch", 125, 502},
     error_entry{corrupt, "corrupt", "the archive or document is damaged or hostile", "", "CorruptImage", 125, 400},

@@ -26,21 +26,6 @@ namespace {
 
 error not_found(std::string_view name) { return {errc::container_not_found, "find container", std::string{name}}; }
 
-/// The directories of a new container. What overlayfs shows as the root's mode is that of `upper`.
-sys::unique_fd make_directories(const engine::impl& in, const std::string& id) {
-  const auto make = [](int dir, const char* name, mode_t mode) {
-    if (::mkdirat(dir, name, mode) != 0) throw error::from_errno(errno, "mkdir", name);
-  };
-  make(in.containers.get(), id.c_str(), 0700);
-  auto directory = lifecycle::open_directory(in, id);
-  if (!directory) throw error::from_errno(errno, "open", id);
-  make(directory.get(), "upper", 0755);
-  // The host's umask must not decide who may enter the container's root.
-  if (::fchmodat(directory.get(), "upper", 0755, 0) != 0) throw error::from_errno(errno, "chmod", "upper");
-  make(directory.get(), "work", 0700);
-  return directory;
-}
-
 /// False when the name is taken. Everything or nothing.
 bool add(engine::impl& in, storage::container_record& c, container::impl& handle, blueprint& plan,
          const std::string& image_config) {
@@ -50,11 +35,15 @@ bool add(engine::impl& in, storage::container_record& c, container::impl& handle
   if (!w.add_container(c, {.options = encode(plan.options), .image_config = image_config})) return false;
   // Inside the transaction, so that options which cannot work leave no trace.
   plan.built = runtime::build_spec(c.id, plan.options, plan.image, in.host(), c.id_range);
-  scope_exit undo{[&] { (void)sys::remove_tree(in.containers.get(), c.id.c_str()); }};
-  handle.directory = make_directories(in, c.id);
   w.add_event("container", "create", c.id, lifecycle::attributes_of(c));
   w.commit();
-  undo.release();
+  // Record before files: a process that is killed here leaves a record by which the rest is found and removed.
+  try {
+    handle.directory = lifecycle::make_directories(in, c.id);
+  } catch (...) {
+    (void)lifecycle::erase(in, c);
+    throw;
+  }
   return true;
 }
 
@@ -203,6 +192,13 @@ void container::detach() {
   if (c.state == storage::run_state::running) {
     throw error{errc::already_running, "detach container", c.name,
                 "its supervisor ends with this process; detach before start"};
+  }
+  if (c.started != time_point{}) {
+    // Its overlay never synced, as files that die with their owner need not. From now on they have to last, and the
+    // mark that forbids another mount after that can go.
+    if (::syncfs(in.root_fd.get()) != 0) throw error::from_errno(errno, "syncfs", in.root.string());
+    const auto done = sys::remove_tree(impl_->directory.get(), "work/work/incompat");
+    if (!done && done.error() != ENOTDIR) throw error::from_errno(done.error(), "remove", "incompat");
   }
   auto w = in.records.write();
   w.set_owner(impl_->id, false, 0, 0);

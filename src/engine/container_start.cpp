@@ -68,6 +68,7 @@ attachment container::start_attached() {
 }
 
 storage::container_record container::impl::start(sys::unique_fd first_client) {
+  if (!directory) directory = lifecycle::make_directories(*in, id);  // whoever created it was killed over it
   const start_lock lock{directory.get(), id};
   auto c = current();
   if (c.state == storage::run_state::running) throw error{errc::already_running, "start container", c.name};

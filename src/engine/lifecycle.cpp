@@ -34,8 +34,8 @@ storage::exit_record record_of(const exit_status& how) {
 /// The end of a run whose supervisor was killed or whose host was switched off.
 exit_status lost() { return {.code = unknown_exit, .signal = 0, .oom_killed = false, .finished = now()}; }
 
-/// Out of sight by one rename, and then deleted by the supervisor's reaper: nobody waits for the disk. Without a supervisor
-/// it is deleted here; what a crash leaves in trash/ goes with the next sweep.
+/// Out of sight by one rename, and then deleted by the supervisor's reaper: nobody waits for the disk. Without a
+/// supervisor it is deleted here; what a crash leaves in trash/ goes with the next sweep.
 void remove_files(engine::impl& in, const std::string& id) {
   if (::renameat(in.containers.get(), id.c_str(), in.trash.get(), id.c_str()) != 0) {
     if (errno == ENOENT) return;
@@ -113,6 +113,20 @@ void record_end(engine::impl& in, const storage::container_record& c, const exit
   if (remove && w.remove_container(c.id)) w.add_event("container", "destroy", c.id, attributes);
   w.commit();
   if (remove) in.release(c.id);
+}
+
+sys::unique_fd make_directories(const engine::impl& in, const std::string& id) {
+  const auto make = [](int dir, const char* name, mode_t mode) {
+    if (::mkdirat(dir, name, mode) != 0) throw error::from_errno(errno, "mkdir", name);
+  };
+  make(in.containers.get(), id.c_str(), 0700);
+  auto directory = open_directory(in, id);
+  if (!directory) throw error::from_errno(errno, "open", id);
+  make(directory.get(), "upper", 0755);
+  // The host's umask must not decide who may enter the container's root.
+  if (::fchmodat(directory.get(), "upper", 0755, 0) != 0) throw error::from_errno(errno, "chmod", "upper");
+  make(directory.get(), "work", 0700);
+  return directory;
 }
 
 bool erase(engine::impl& in, const storage::container_record& c) {

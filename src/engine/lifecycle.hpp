@@ -29,6 +29,9 @@ sys::unique_fd open_process(const engine::impl& in, const storage::process_recor
 /// The container's directory. Empty when it is gone.
 sys::unique_fd open_directory(const engine::impl& in, const std::string& id) noexcept;
 
+/// Makes the directories of a container that has none. What overlayfs shows as the root's mode is that of `upper`.
+sys::unique_fd make_directories(const engine::impl& in, const std::string& id);
+
 enum class then : unsigned char { keep, remove };
 /// Writes how a run ended, with docker's event, unless somebody else has. `then::remove`, and every container that was
 /// made to be removed at its end, also loses files and record in the same step.

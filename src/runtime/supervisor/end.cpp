@@ -60,14 +60,16 @@ void remove_cgroups(const task& t) noexcept {
   }
 }
 
-/// The files go when nobody else will remove them: the engine is gone, or there never was one.
-void remove_files(supervisor_state& sv, const task& t) noexcept {
+/// The files go when nobody else will remove them: the engine is gone, or there never was one. A client that has heard
+/// of the end has an engine, which then removes the whole container; two at the same tree would only be in each other's
+/// way.
+enum class heard : bool { no, yes };
+void remove_files(supervisor_state& sv, const task& t, heard by_client) noexcept {
   if ((t.flags & plan_is_exec) != 0) return;
   if ((t.flags & plan_detached) != 0) {
     // The exit status stays for whoever asks next and removes the record: --rm is no reason to lose it.
-    for (const char* name : {"upper", "work", "log", "attach.sock"}) {
-      if ((t.flags & plan_auto_remove) != 0) remove_tree(t.state_dir, name);
-    }
+    if ((t.flags & plan_auto_remove) == 0 || by_client == heard::yes) return;
+    for (const char* name : {"upper", "work", "log", "attach.sock"}) remove_tree(t.state_dir, name);
   } else if (!sv.host_gone) {
     remember_ended(sv, t);
   } else if (const int parent = ::openat(t.state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC); parent >= 0) {
@@ -88,7 +90,7 @@ void process_ready(source& s, std::uint32_t) noexcept {
   t.exited = true;
   if ((t.flags & plan_is_exec) == 0) remove_cgroups(t);
   if (!t.executed) {  // the library has its answer; nothing was ever visible
-    remove_files(sv, t);
+    remove_files(sv, t, heard::no);
     destroy_task(sv, t);
     return;
   }
@@ -97,8 +99,9 @@ void process_ready(source& s, std::uint32_t) noexcept {
   write_exit(t);
   // Refused connections tell late clients to read the file instead.
   sv.events.close(t.listener);
+  const auto by_client = t.clients != nullptr ? heard::yes : heard::no;
   send_exit(sv, t);
-  remove_files(sv, t);
+  remove_files(sv, t, by_client);
   release_if_done(sv, t);
 }
 
