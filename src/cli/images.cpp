@@ -184,7 +184,15 @@ int remove_image_verb(invocation& call) {
       .flag("--no-prune", options.no_prune, "Do not delete untagged parents");
   const auto names = flags.parse({1});
   return for_each_name(call, names, [&](const std::string& name) {
-    const auto done = image::remove(call.store(), name, options);
+    removal done;
+    try {
+      done = image::remove(call.store(), name, options);
+    } catch (const error& e) {
+      // As with rm -f: what is not there need not be removed, and docker reports it without failing.
+      if (!options.force || e.code() != errc::image_not_found) throw;
+      report(call, e);
+      return;
+    }
     for (const auto& tag : done.untagged) call.io.out.line(cat("Untagged: ", printable(tag)));
     for (const auto& id : done.deleted) call.io.out.line(cat("Deleted: ", id));
     call.io.out.flush();

@@ -197,7 +197,6 @@ int history_verb(invocation& call) {
       .flag("--no-trunc", whole, "Don't truncate output")
       .flag("-q,--quiet", quiet, "Only show image IDs");
   const auto names = flags.parse({1, 1});
-  if (!flags.given("human")) human = true;
 
   const listing view{
       history_columns, format, {"ID", human ? "CreatedSince" : "CreatedAt", "CreatedBy", "Size", "Comment"}};

@@ -60,6 +60,7 @@ def test_tag_and_rmi(stocked) -> None:
     assert done.returncode == 1
     assert "error[CT0201]: no such image: nosuch" in done.stderr
     assert "Untagged: busybox:1\n" in done.stdout
+    assert stocked("rmi", "-f", "nosuch").returncode == 0
 
 
 def test_rmi_of_an_image_in_use(stocked) -> None:

@@ -213,6 +213,15 @@ def test_logs_follow_shows_lines_as_they_come(cli) -> None:
     following.wait(20)
 
 
+def test_a_reader_of_logs_may_leave_early(cli) -> None:
+    cli.ok("run", "--name", "long", "busybox", "seq", "100000")
+    reading = cli.popen("logs", "long")
+    assert reading.stdout.readline() == b"1\n"
+    reading.stdout.close()
+    assert reading.stderr.read() == b""
+    assert reading.wait(20) == 141
+
+
 def test_prune_removes_what_does_not_run(cli) -> None:
     start(cli, "runs", SLEEPER)
     identity = cli.ok("create", "--name", "idle", "-l", "a=1", "busybox").strip()

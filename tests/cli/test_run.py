@@ -220,6 +220,17 @@ def test_signals_are_passed_on(cli) -> None:
     assert (out, running.returncode) == (b"got\n", 9)
 
 
+def test_three_interrupts_give_the_prompt_back(cli) -> None:
+    running = cli.popen("run", "--name", "deaf", "busybox", "sh", "-c", "trap '' INT; echo ready; exec sleep 1000")
+    assert running.stdout.readline() == b"ready\n"
+    while running.poll() is None:
+        running.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert running.returncode == 1
+    assert b"got 3 SIGTERM/SIGINTs, forcefully exiting" in running.stderr.read()
+    assert cli.format("deaf", "{{.State.Running}}") == "true"
+
+
 def test_without_the_proxy_a_signal_ends_only_the_client(cli) -> None:
     running = cli.popen("run", "--name", "stays", "--sig-proxy=false", "busybox", "sh", "-c", TRAP)
     assert running.stdout.readline() == b"ready\n"
