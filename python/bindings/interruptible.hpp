@@ -20,6 +20,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "contain/core/scope.hpp"
 #include "contain/sys/fd.hpp"
 #include "gil.hpp"
 
@@ -92,12 +93,14 @@ auto interruptible(Work work, std::shared_ptr<mailbox> box = nullptr) {
   struct call final : background_call {
     call(Work w, std::shared_ptr<mailbox> b) : background_call(std::move(b)), work(std::move(w)) {}
     void perform(std::stop_token stop) override {
+      // What it holds goes before the caller is told: an engine that is closed then is closed, not closed soon.
+      const scope_exit let_go{[this] { work.reset(); }};
       if constexpr (std::is_void_v<result>)
-        work(std::move(stop));
+        (*work)(std::move(stop));
       else
-        value.emplace(work(std::move(stop)));
+        value.emplace((*work)(std::move(stop)));
     }
-    Work work;
+    std::optional<Work> work;
     std::optional<std::conditional_t<std::is_void_v<result>, char, result>> value;
   };
   const auto state = std::make_shared<call>(std::move(work), std::move(box));
