@@ -189,16 +189,9 @@ void container::detach() {
   auto& in = *impl_->in;
   const auto c = impl_->current();
   if (!c.ephemeral) return;
-  if (c.state == storage::run_state::running) {
-    throw error{errc::already_running, "detach container", c.name,
-                "its supervisor ends with this process; detach before start"};
-  }
+  // Once started, its supervisor removes its files when this process ends, whatever the record says.
   if (c.started != time_point{}) {
-    // Its overlay never synced, as files that die with their owner need not. From now on they have to last, and the
-    // mark that forbids another mount after that can go.
-    if (::syncfs(in.root_fd.get()) != 0) throw error::from_errno(errno, "syncfs", in.root.string());
-    const auto done = sys::remove_tree(impl_->directory.get(), "work/work/incompat");
-    if (!done && done.error() != ENOTDIR) throw error::from_errno(done.error(), "remove", "incompat");
+    throw error{errc::invalid, "detach container", c.name, "it has already run for its owner; detach before start"};
   }
   auto w = in.records.write();
   w.set_owner(impl_->id, false, 0, 0);

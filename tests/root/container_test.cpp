@@ -186,6 +186,7 @@ TEST_F(container_test, states_follow_the_life) {
   EXPECT_FALSE(running.exit);
   EXPECT_EQ(code_of([&] { c.start(); }), errc::already_running);
   EXPECT_EQ(code_of([&] { c.remove(); }), errc::already_running);
+  EXPECT_EQ(code_of([&] { c.detach(); }), errc::invalid);
   const int fd = c.open_wait_fd();
   ASSERT_GE(fd, 0);
   EXPECT_FALSE(readable(fd, 0));
@@ -222,14 +223,13 @@ TEST_F(container_test, stop_uses_the_stop_signal_and_then_kills) {
 }
 
 TEST_F(container_test, a_stopped_container_keeps_its_files) {
-  auto c = make("echo x >> /count; wc -l < /count 2>/dev/null || cat /count");
+  auto c = make("echo x >> /count; cat /count");
   c.start();
   (void)c.wait();
   c.start();
   (void)c.wait();
   c.restart();
   (void)c.wait();
-  auto o = shell("");
   EXPECT_EQ(c.log_text(stream::out), "x\nx\nx\nx\nx\nx\n");
 }
 

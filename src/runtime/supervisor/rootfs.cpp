@@ -88,7 +88,9 @@ bool forget_volatile(const launch_plan& plan, int store) noexcept {
   const scoped_fd work{open_dir(store, plan.work.get())};
   if (work.fd < 0) return false;
   const scoped_fd incompat{open_dir(work.fd, "work/incompat")};
-  return incompat.fd >= 0 && ::unlinkat(incompat.fd, "volatile", AT_REMOVEDIR) == 0;
+  if (incompat.fd < 0) return false;
+  (void)::unlinkat(incompat.fd, "volatile/dirty", 0);  // a file inside it says the same
+  return ::unlinkat(incompat.fd, "volatile", AT_REMOVEDIR) == 0;
 }
 
 int finish_overlay(int context, const launch_plan& plan) noexcept {
