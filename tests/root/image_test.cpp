@@ -100,7 +100,7 @@ TEST_F(image_test, the_same_directory_is_the_same_image) {
   ASSERT_EQ(first.layers().size(), 1U);
   EXPECT_EQ(count("layers"), 1U);
   testing::write_file(tmp_ / "rootfs/new", "n");
-  EXPECT_NE(image::from_directory(engine_, rootfs()).id(), first.id());
+  EXPECT_NE(image::from_directory(engine_, root).id(), first.id());
   EXPECT_EQ(code_of([&] { (void)image::from_directory(engine_, tmp_ / "missing"); }), errc::invalid);
 }
 
