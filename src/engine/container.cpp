@@ -1,17 +1,14 @@
 #include "contain/container.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 #include "contain/core/error.hpp"
 #include "contain/core/id.hpp"
-#include "contain/core/scope.hpp"
 #include "contain/core/text.hpp"
 #include "contain/engine.hpp"
 #include "contain/image.hpp"
@@ -168,19 +165,13 @@ void container::rename(std::string_view name) {
 void container::remove(bool force) {
   auto& in = *impl_->in;
   in.require_own_process();
-  auto found = impl_->observe();
-  if (found) {
-    const start_lock lock{impl_->directory.get(), found->name};
-    found = in.records.read().container(impl_->id);  // it may have been started meanwhile
-    if (found && found->state == storage::run_state::running) {
-      if (!force) {
-        throw error{errc::already_running, "remove container", found->name}.with_hint(
-            text::cat("contain stop ", found->name, ", or use force"));
-      }
-      lifecycle::destroy(in, *found);
-    } else if (found) {
-      lifecycle::erase(in, *found);
+  const auto found = impl_->observe();
+  if (found && lifecycle::erase_stopped(in, *found) == lifecycle::removal_of_stopped::runs) {
+    if (!force) {
+      throw error{errc::already_running, "remove container", found->name}.with_hint(
+          text::cat("contain stop ", found->name, ", or use force"));
     }
+    if (const auto running = in.records.read().container(impl_->id)) lifecycle::destroy(in, *running);
   }
   impl_->owns = false;
 }
@@ -260,21 +251,6 @@ void container::impl::report(const storage::container_record& c, std::string_vie
   auto w = in->records.write();
   w.add_event("container", action, id, more);
   w.commit();
-}
-
-start_lock::start_lock(int directory, const std::string& subject) : directory_(directory) {
-  if (directory_ < 0) return;  // the files are gone: nothing can be started
-  constexpr int attempts = 1000;
-  for (int attempt = 0; ::flock(directory_, LOCK_EX | LOCK_NB) != 0; ++attempt) {
-    if (errno != EWOULDBLOCK) throw error::from_errno(errno, "flock", subject);
-    if (attempt == attempts) throw error{errc::busy, "lock container", subject, "somebody else is starting it"};
-    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
-    (void)::nanosleep(&pause, nullptr);
-  }
-}
-
-start_lock::~start_lock() {
-  if (directory_ >= 0) (void)::flock(directory_, LOCK_UN);
 }
 
 }  // namespace contain

@@ -69,7 +69,7 @@ attachment container::start_attached() {
 
 storage::container_record container::impl::start(sys::unique_fd first_client) {
   if (!directory) directory = lifecycle::make_directories(*in, id);  // whoever created it was killed over it
-  const start_lock lock{directory.get(), id};
+  const lifecycle::start_lock lock{directory.get(), id};
   auto c = current();
   if (c.state == storage::run_state::running) throw error{errc::already_running, "start container", c.name};
   try {
@@ -97,7 +97,7 @@ void container::impl::launch(storage::container_record& c, sys::unique_fd first_
   runtime::launched launched;
   try {
     // What the last run left would say that this one has ended.
-    if (c.exit) (void)::unlinkat(directory.get(), "exit", 0);
+    if (c.exit) runtime::forget_exit(directory.get());
     const auto listener = runtime::make_listener(directory.get());
     runtime::launch_request request;
     request.id = id;

@@ -85,18 +85,4 @@ struct container::impl {
   mutable std::unique_ptr<const blueprint> plan_;
 };
 
-/// Held while a container is started or removed, against other handles and processes. The lock belongs to the open
-/// directory, which the supervisor shares: if the starter is killed half-way it stays with the running container.
-class start_lock {
- public:
-  /// Waits up to a second, then throws error{busy}.
-  start_lock(int directory, const std::string& subject);
-  start_lock(const start_lock&) = delete;
-  start_lock& operator=(const start_lock&) = delete;
-  ~start_lock();
-
- private:
-  int directory_;
-};
-
 }  // namespace contain

@@ -61,9 +61,13 @@ prune_report engine::prune_containers(const list_filter& filter) {
     // One that belongs to a living object is that object's to remove.
     if (c.ephemeral) continue;
     const auto bytes = usage_of(impl_->containers.get(), c.id.c_str());
-    if (!lifecycle::erase(*impl_, c)) continue;
-    report.deleted.push_back(c.id);
-    report.reclaimed_bytes += bytes;
+    try {
+      if (lifecycle::erase_stopped(*impl_, c) != lifecycle::removal_of_stopped::removed) continue;
+      report.deleted.push_back(c.id);
+      report.reclaimed_bytes += bytes;
+    } catch (const error& e) {
+      if (e.code() != errc::busy) throw;  // somebody is starting it
+    }
   }
   return report;
 }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <ctime>
 
 #include "contain/core/error.hpp"
 #include "contain/core/text.hpp"
@@ -129,6 +131,21 @@ sys::unique_fd make_directories(const engine::impl& in, const std::string& id) {
   return directory;
 }
 
+start_lock::start_lock(int directory, const std::string& subject) : directory_(directory) {
+  if (directory_ < 0) return;  // the files are gone: nothing can be started
+  constexpr int attempts = 1000;
+  for (int attempt = 0; ::flock(directory_, LOCK_EX | LOCK_NB) != 0; ++attempt) {
+    if (errno != EWOULDBLOCK) throw error::from_errno(errno, "flock", subject);
+    if (attempt == attempts) throw error{errc::busy, "lock container", subject, "somebody else is starting it"};
+    const timespec pause{.tv_sec = 0, .tv_nsec = 1'000'000};
+    (void)::nanosleep(&pause, nullptr);
+  }
+}
+
+start_lock::~start_lock() {
+  if (directory_ >= 0) (void)::flock(directory_, LOCK_UN);
+}
+
 bool erase(engine::impl& in, const storage::container_record& c) {
   remove_files(in, c.id);
   auto w = in.records.write();
@@ -160,6 +177,15 @@ sight look(engine::impl& in, storage::container_record c) {
   }
   record_end(in, c, *how, then::keep);
   return {.record = in.records.read().container(c.id), .ended = how};
+}
+
+removal_of_stopped erase_stopped(engine::impl& in, const storage::container_record& c) {
+  const auto directory = open_directory(in, c.id);
+  const start_lock lock{directory.get(), c.name};
+  const auto now = in.records.read().container(c.id);
+  if (!now) return removal_of_stopped::gone;
+  if (now->state == storage::run_state::running) return removal_of_stopped::runs;
+  return erase(in, *now) ? removal_of_stopped::removed : removal_of_stopped::gone;
 }
 
 void destroy(engine::impl& in, const storage::container_record& c) {

@@ -39,6 +39,24 @@ void record_end(engine::impl& in, const storage::container_record& c, const exit
 /// Removes files and record. False when the record was gone already.
 bool erase(engine::impl& in, const storage::container_record& c);
 
+/// Held while a container is started or removed, against other handles and processes. The lock belongs to the open
+/// directory, which the supervisor shares: if the starter is killed half-way it stays with the running container.
+class start_lock {
+ public:
+  /// Waits up to a second, then throws error{busy}.
+  start_lock(int directory, const std::string& subject);
+  start_lock(const start_lock&) = delete;
+  start_lock& operator=(const start_lock&) = delete;
+  ~start_lock();
+
+ private:
+  int directory_;
+};
+
+/// What became of a request to remove a container that does not run.
+enum class removal_of_stopped : unsigned char { removed, runs, gone };
+/// Removes it unless it runs, was started meanwhile, or is being started: then error{busy}.
+removal_of_stopped erase_stopped(engine::impl& in, const storage::container_record& c);
 /// Kills it if it runs, waits for the end, removes everything.
 void destroy(engine::impl& in, const storage::container_record& c);
 

@@ -399,10 +399,10 @@ TEST_F(container_test, a_terminal_has_the_size_that_was_asked_for) {
 }
 
 TEST_F(container_test, exec_runs_beside_the_first_process) {
-  auto o = shell("echo hi > /file; sleep 100");
+  auto o = shell("echo hi > /file; echo ready; sleep 100");
   o.env = {{"FROM", "container"}};
   auto c = container::create(shop->in(), o);
-  c.start();
+  EXPECT_EQ(c.start_attached().read().data, "ready\n");
   auto what = command({"sh", "-c", "cat /file; echo $FROM $MORE; echo err >&2; exit 3"});
   what.env = {{"MORE", "exec"}};
   const auto result = c.exec_run(what);
