@@ -76,6 +76,14 @@ storage::container_record container::impl::start(sys::unique_fd first_client) {
     launch(c, std::move(first_client));
   } catch (error& failure) {
     failure.during("starting " + c.name);
+    note_failure(c, failure);
+    throw;
+  }
+  return c;
+}
+
+void container::impl::note_failure(const storage::container_record& c, const error& failure) noexcept {
+  try {
     if (c.auto_remove) {
       lifecycle::erase(*in, c);
       owns = false;
@@ -84,9 +92,9 @@ storage::container_record container::impl::start(sys::unique_fd first_client) {
       w.set_error(id, failure.what(), code_of_failed_start(failure.code()));
       w.commit();
     }
-    throw;
+  } catch (const std::exception& e) {
+    in->warn("engine", text::cat(e.what(), ", ignoring"));  // the full disk that failed the start fails this, too
   }
-  return c;
 }
 
 void container::impl::launch(storage::container_record& c, sys::unique_fd first_client) {

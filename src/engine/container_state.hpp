@@ -9,6 +9,7 @@
 #include <string>
 
 #include "contain/container.hpp"
+#include "contain/core/error.hpp"
 #include "contain/oci/image_config.hpp"
 #include "contain/runtime/spec_builder.hpp"
 #include "contain/runtime/supervisor.hpp"
@@ -81,6 +82,7 @@ struct container::impl {
 
  private:
   void launch(storage::container_record& c, sys::unique_fd first_client);
+  void note_failure(const storage::container_record& c, const error& failure) noexcept;
   mutable std::mutex mutex_;
   mutable std::unique_ptr<const blueprint> plan_;
 };
