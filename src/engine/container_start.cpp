@@ -100,6 +100,7 @@ void container::impl::note_failure(const storage::container_record& c, const err
 void container::impl::launch(storage::container_record& c, sys::unique_fd first_client) {
   const auto& made_of = plan();
   const auto& spec = made_of.built.spec;
+  ended->clear();
   const auto supervisor = in->supervisor();
   auto cgroups = runtime::make_cgroups(in->host().cgroups, spec);
   runtime::launched launched;
@@ -132,7 +133,6 @@ void container::impl::launch(storage::container_record& c, sys::unique_fd first_
   try {
     const auto weakened = found_missing(cgroups, launched);
     warn_of_weakened(*in, isolation_of(made_of, weakened));
-    ended = std::make_shared<exit_slot>();
     auto w = in->records.write();
     if (!w.set_running(id, process, now(), weakened)) throw error{errc::container_not_found, "start", c.name};
     w.add_event("container", "start", id, lifecycle::attributes_of(c));

@@ -27,6 +27,11 @@ class exit_slot {
     const std::lock_guard lock{mutex_};
     how_ = how;
   }
+  /// A new run has begun.
+  void clear() {
+    const std::lock_guard lock{mutex_};
+    how_.reset();
+  }
   [[nodiscard]] std::optional<exit_status> get() const {
     const std::lock_guard lock{mutex_};
     return how_;
@@ -56,7 +61,7 @@ struct container::impl {
   pid_t made_by;  ///< a forked child's copy does nothing
   bool owns = false;
   sys::unique_fd directory;  ///< containers/<id>
-  std::shared_ptr<exit_slot> ended = std::make_shared<exit_slot>();
+  const std::shared_ptr<exit_slot> ended = std::make_shared<exit_slot>();
 
   /// The record put right by the kernel; nothing when it is gone.
   [[nodiscard]] std::optional<storage::container_record> observe() const;
