@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -157,13 +158,19 @@ void send_resize(int client_fd, window_size size) {
 }
 
 std::optional<exit_status> read_exit(int state_fd) {
-  const sys::unique_fd fd{::openat(state_fd, "exit", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  if (!fd) return std::nullopt;
   exit_record record;
-  if (::read(fd.get(), &record, sizeof record) != static_cast<ssize_t>(sizeof record) ||
-      record.magic != exit_record{}.magic)
-    return std::nullopt;
+  auto size = ::fgetxattr(state_fd, exit_attribute, &record, sizeof record);
+  if (size < 0) {
+    const sys::unique_fd fd{::openat(state_fd, "exit", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
+    if (fd) size = ::read(fd.get(), &record, sizeof record);
+  }
+  if (size != static_cast<ssize_t>(sizeof record) || record.magic != exit_record{}.magic) return std::nullopt;
   return to_status(record);
+}
+
+void forget_exit(int state_fd) noexcept {
+  (void)::fremovexattr(state_fd, exit_attribute);
+  (void)::unlinkat(state_fd, "exit", 0);
 }
 
 }  // namespace contain::runtime

@@ -43,7 +43,8 @@ struct client_frame {
 enum client_wants : std::uint32_t { wants_input = 1, wants_output = 2 };
 inline constexpr std::uint32_t frame_payload = 64 * 1024;
 
-/// How the first process ended; also the content of the file "exit" in a container's directory.
+/// How the first process ended. It stays as an extended attribute of the container's directory, which needs no inode;
+/// as the file "exit" in it where the file system has no such attributes.
 struct exit_record {
   std::uint32_t magic = 0x65'78'74'31;  // "ext1"
   std::int32_t code = 0;                ///< 0 to 255; 128 + signal
@@ -51,6 +52,8 @@ struct exit_record {
   std::uint32_t oom_killed = 0;
   std::uint64_t finished_ns = 0;  ///< CLOCK_REALTIME
 };
+
+inline constexpr char exit_attribute[] = "user.contain.exit";
 
 /// Layout of containers/<id>/log: header, bytes, the size again.
 struct log_header {

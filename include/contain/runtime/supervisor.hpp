@@ -122,7 +122,9 @@ void send_input(int client_fd, std::string_view data);
 void send_input_end(int client_fd);
 void send_resize(int client_fd, window_size size);
 
-/// The "exit" file of a container's directory; nothing while it runs or when it never ran.
+/// How the container of that directory ended last; nothing while it runs or when it never ran.
 std::optional<exit_status> read_exit(int state_fd);
+/// Before another start: else the last end would be taken for the next one's.
+void forget_exit(int state_fd) noexcept;
 
 }  // namespace contain::runtime
