@@ -250,13 +250,18 @@ bool absent(int sys_errno) noexcept { return sys_errno == ENOENT || sys_errno ==
 
 step cover_paths(const launch_plan& plan) noexcept {
   // mount(2) and not the newer calls: one system call a path. "/dev/null" (1:3) and "/empty" are the supervisor's own.
+  // Which of the two is asked first: a mount that fails takes back its clone and waits for an RCU grace period over it,
+  // 40 to 400 us on Linux 6.18.
   for (const auto& cover : plan.masked) {
     if (!stand_at(cover.under)) continue;
     const char* path = cover.path.get();
-    if (::mount("/dev/null", path, nullptr, MS_BIND, nullptr) == 0 || errno == ENOENT) continue;
-    // A directory refuses a file with ENOTDIR.
-    if (errno == ENOTDIR && (::mount("/empty", path, nullptr, MS_BIND, nullptr) == 0 || absent(errno))) continue;
-    return step::mask_path;
+    struct stat st {};
+    if (::stat(path, &st) != 0) {
+      if (absent(errno) || errno == EACCES) continue;
+      return step::mask_path;
+    }
+    if (::mount(S_ISDIR(st.st_mode) ? "/empty" : "/dev/null", path, nullptr, MS_BIND, nullptr) != 0)
+      return step::mask_path;
   }
   constexpr unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
   for (const auto& cover : plan.readonly) {
