@@ -25,7 +25,7 @@ namespace contain::lifecycle {
 namespace {
 
 /// How long a killed process may take to be gone. The kernel needs milliseconds; more means it hangs in a device.
-constexpr int death_limit_ms = 10'000;
+constexpr std::chrono::milliseconds death_limit{10'000};
 /// Docker's code for a container whose end nobody saw.
 constexpr int unknown_exit = 255;
 
@@ -48,6 +48,39 @@ void remove_files(engine::impl& in, const std::string& id) {
   const auto done = sys::remove_tree(in.trash.get(), id.c_str());
   if (!done && done.error() != ENOENT && done.error() != ENOTEMPTY)
     throw error::from_errno(done.error(), "remove the files of", id);
+}
+
+/// Waits for a killed container until its supervisor has reaped it and removed its cgroups. Nothing when there is no
+/// supervisor that could say so.
+std::optional<exit_status> wait_for_supervisor(int client) {
+  using kind = runtime::client_event::kind;
+  try {
+    for (;;) {
+      const auto event = runtime::next_event(client, {}, death_limit);
+      if (event.what == kind::exited) return event.exit;
+      if (event.what == kind::closed) return std::nullopt;
+    }
+  } catch (const error& e) {
+    if (e.code() != errc::timeout) throw;
+    return std::nullopt;
+  }
+}
+
+exit_status kill_and_wait(engine::impl& in, const storage::container_record& c) {
+  const auto directory = open_directory(in, c.id);
+  const auto client = directory ? runtime::connect_client(directory.get(), {}) : std::nullopt;
+  const auto process = open_process(in, c.process);
+  if (process) (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
+  if (client) {
+    if (const auto how = wait_for_supervisor(client->get())) return *how;
+  }
+  if (process) {
+    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+    (void)sys::retry([&] { return ::poll(&ended, 1, static_cast<int>(death_limit.count())); });
+  }
+  runtime::remove_cgroups(in.host().cgroups, text::cat("contain/", c.id));
+  const auto how = directory ? runtime::read_exit(directory.get()) : std::nullopt;
+  return how.value_or(exit_status{.code = 128 + SIGKILL, .signal = SIGKILL, .oom_killed = false, .finished = now()});
 }
 
 }  // namespace
@@ -189,18 +222,13 @@ removal_of_stopped erase_stopped(engine::impl& in, const storage::container_reco
 }
 
 void destroy(engine::impl& in, const storage::container_record& c) {
-  if (const auto process = open_process(in, c.process)) {
-    (void)::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0);
-    pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
-    (void)sys::retry([&] { return ::poll(&ended, 1, death_limit_ms); });
-  }
-  runtime::remove_cgroups(in.host().cgroups, text::cat("contain/", c.id));
-  if (c.state == storage::run_state::running) {
-    const exit_status killed{.code = 128 + SIGKILL, .signal = SIGKILL, .oom_killed = false, .finished = now()};
-    record_end(in, c, killed, then::remove);
-  } else {
+  if (c.state != storage::run_state::running) {
+    // An owner that was killed in the middle of a start may have left cgroups that no supervisor heard of.
+    runtime::remove_cgroups(in.host().cgroups, text::cat("contain/", c.id));
     erase(in, c);
+    return;
   }
+  record_end(in, c, kill_and_wait(in, c), then::remove);
 }
 
 bool sweep_one(engine::impl& in, const storage::container_record& c) {
