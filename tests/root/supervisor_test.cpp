@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -321,6 +322,32 @@ TEST_F(supervisor_fixture, its_end_is_the_end_of_its_containers_and_their_files)
   wait_for_end(container.process.pid);
   wait_for_end(pid);
   EXPECT_FALSE(fs::exists(container.directory));
+}
+
+TEST_F(supervisor_fixture, a_forked_child_of_the_host_keeps_nothing_alive) {
+  struct {
+    int container = 0, forked = 0;
+  } pids;
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const sys::unique_fd reader{ends[0]};
+  const sys::unique_fd writer{ends[1]};
+  const int host = ::fork();
+  if (host == 0) {
+    supervisor_.emplace(supervisor::spawn());
+    pids.container = start(command({"sleep", "1000"})).process.pid;
+    pids.forked = ::fork();
+    if (pids.forked == 0) {  // holds a copy of the socket to the supervisor and executes nothing
+      ::pause();
+      ::_exit(0);
+    }
+    (void)!::write(writer.get(), &pids, sizeof pids);
+    ::raise(SIGKILL);
+  }
+  ASSERT_EQ(::read(reader.get(), &pids, sizeof pids), static_cast<ssize_t>(sizeof pids));
+  wait_for_end(pids.container);
+  EXPECT_EQ(::kill(pids.forked, SIGKILL), 0);
+  EXPECT_EQ(::waitpid(host, nullptr, 0), host);
 }
 
 TEST_F(supervisor_fixture, killing_it_kills_what_it_was_the_parent_of) {

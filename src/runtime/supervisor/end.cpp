@@ -138,6 +138,7 @@ void destroy_task(supervisor_state& sv, task& t) noexcept {
 
 void host_closed(supervisor_state& sv) noexcept {
   sv.events.close(sv.host);
+  sv.events.close(sv.host_process);
   sv.host_gone = true;
   for (task* t = sv.tasks; t != nullptr; t = t->next) {
     if ((t->flags & plan_detached) == 0 && t->process.fd >= 0)

@@ -391,7 +391,8 @@ bool become_independent(supervisor_state& sv) noexcept {
   if (sv.reaper >= 0) ::close(sv.reaper);
   sv.reaper = -1;
   ::close(sv.host.fd);
-  sv.host.fd = -1;
+  ::close(sv.host_process.fd);
+  sv.host.fd = sv.host_process.fd = -1;
   return true;
 }
 

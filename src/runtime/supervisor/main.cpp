@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -80,6 +81,23 @@ void host_ready(source& s, std::uint32_t) noexcept {
   }
 }
 
+void host_ended(source& s, std::uint32_t) noexcept {
+  supervisor_state& sv = state_of();
+  sv.events.close(s);
+  if (sv.host.fd >= 0) host_closed(sv);
+}
+
+/// The socket alone does not tell: a child that the host forked without an exec, as Python's multiprocessing does,
+/// holds a copy of its end and outlives it.
+bool watch_host(supervisor_state& sv) noexcept {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(3, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  sv.host_process.fd = static_cast<int>(::syscall(SYS_pidfd_open, peer.pid, 0));
+  sv.host_process.ready = host_ended;
+  return sv.host_process.fd >= 0 && sv.events.watch(sv.host_process, EPOLLIN);
+}
+
 void settle() noexcept {
   for (int signal = 1; signal < NSIG; ++signal) (void)::signal(signal, SIG_DFL);
   sigset_t none;
@@ -107,7 +125,7 @@ int run() noexcept {
   sv.host.ready = host_ready;
   (void)::fcntl(3, F_SETFD, FD_CLOEXEC);
   if (::send(3, &ready, sizeof ready, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof ready) || ready != 0) return 1;
-  if (!sv.events.watch(sv.host, EPOLLIN)) return 1;
+  if (!sv.events.watch(sv.host, EPOLLIN) || !watch_host(sv)) return 1;
   sv.events.run();
   return 0;
 }

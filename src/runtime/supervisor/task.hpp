@@ -66,6 +66,7 @@ struct supervisor_state {
   loop events;
   forgotten_ids ended;  ///< containers of the engine that have ended and may still have files
   source host;          ///< the engine's socket; fd -1 in the supervisor of a detached container
+  source host_process;  ///< its pidfd
   int reaper = -1;      ///< the queue of the process that deletes
   task* tasks = nullptr;
   bool host_gone = false;
