@@ -326,7 +326,7 @@ TEST_F(supervisor_fixture, its_end_is_the_end_of_its_containers_and_their_files)
 
 TEST_F(supervisor_fixture, a_forked_child_of_the_host_keeps_nothing_alive) {
   struct {
-    int container = 0, forked = 0;
+    int supervisor = 0, container = 0, forked = 0;
   } pids;
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
@@ -335,6 +335,7 @@ TEST_F(supervisor_fixture, a_forked_child_of_the_host_keeps_nothing_alive) {
   const int host = ::fork();
   if (host == 0) {
     supervisor_.emplace(supervisor::spawn());
+    pids.supervisor = supervisor_->pid();
     pids.container = start(command({"sleep", "1000"})).process.pid;
     pids.forked = ::fork();
     if (pids.forked == 0) {  // holds a copy of the socket to the supervisor and executes nothing
@@ -346,6 +347,7 @@ TEST_F(supervisor_fixture, a_forked_child_of_the_host_keeps_nothing_alive) {
   }
   ASSERT_EQ(::read(reader.get(), &pids, sizeof pids), static_cast<ssize_t>(sizeof pids));
   wait_for_end(pids.container);
+  wait_for_end(pids.supervisor);
   EXPECT_EQ(::kill(pids.forked, SIGKILL), 0);
   EXPECT_EQ(::waitpid(host, nullptr, 0), host);
 }
