@@ -124,8 +124,7 @@ void start(const container_ptr& self) {
 }
 
 attachment_ptr start_attached(const container_ptr& self) {
-  return start_by(self,
-                  [self](container& of) { return std::make_shared<attachment_handle>(self, of.start_attached()); });
+  return start_by(self, [self](container& of) { return handle_of(self, of.start_attached()); });
 }
 
 exit_status stop(const container_ptr& self, std::optional<double> grace) {
@@ -157,15 +156,12 @@ completed exec_run(const container_ptr& self, const exec_options& options, const
 
 process_ptr exec(const container_ptr& self, const exec_options& options) {
   const log_delivery log{self->in()};
-  return interruptible([self, options](const std::stop_token&) {
-    return std::make_shared<process_handle>(self, self->get().exec(options));
-  });
+  return interruptible([self, options](const std::stop_token&) { return handle_of(self, self->get().exec(options)); });
 }
 
 attachment_ptr attach(const container_ptr& self) {
   const log_delivery log{self->in()};
-  return interruptible(
-      [self](const std::stop_token&) { return std::make_shared<attachment_handle>(self, self->get().attach()); });
+  return interruptible([self](const std::stop_token&) { return handle_of(self, self->get().attach()); });
 }
 
 /// A short question to a const member.

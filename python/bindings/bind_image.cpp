@@ -1,6 +1,10 @@
+#include <fcntl.h>
+
+#include <cerrno>
+
 #include "bind.hpp"
 #include "contain/image.hpp"
-#include "contain/sys/fd.hpp"
+#include "descriptor.hpp"
 #include "handles.hpp"
 #include "interruptible.hpp"
 #include "values.hpp"
@@ -35,10 +39,10 @@ std::vector<image_handle> handles_of(const engine_ptr& in, const std::vector<ima
 }
 
 /// A descriptor of our own: an interrupted call may still read it after the caller has closed his.
-std::shared_ptr<sys::unique_fd> copy_of(int fd) {
-  auto copy = sys::duplicate(fd);
-  if (!copy) throw error::from_errno(copy.error(), "duplicate", "the file descriptor of the archive");
-  return std::make_shared<sys::unique_fd>(*std::move(copy));
+std::shared_ptr<descriptor> copy_of(int fd) {
+  auto copy = std::make_shared<descriptor>(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!*copy) throw error::from_errno(errno, "duplicate", "the file descriptor of the archive");
+  return copy;
 }
 
 struct pull_request {

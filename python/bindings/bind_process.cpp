@@ -13,7 +13,7 @@ namespace {
 exit_status wait(const process_ptr& self, std::optional<double> timeout) {
   const log_delivery log{self->in()};
   // Polled here rather than inside the library: another thread must be able to signal() meanwhile.
-  const std::array fds{self->wait_fd()};
+  const std::array fds{self->fd()};
   if (!wait_readable(fds, deadline_after(timeout)))
     throw error{errc::timeout, "wait", "for a command", "it still runs"};
   return interruptible(
@@ -50,7 +50,7 @@ void bind_process(py::module_& m) {
   process_class
       .def_property_readonly("pid",
                              [](const process_ptr& self) { return self->with([](process& of) { return of.pid(); }); })
-      .def_property_readonly("wait_fd", [](const process_ptr& self) { return self->wait_fd(); })
+      .def_property_readonly("wait_fd", [](const process_ptr& self) { return self->fd(); })
       .def(
           "fds",
           [](const process_ptr& self) {

@@ -18,7 +18,7 @@ shared_object share(py::object object) {
   return {new py::object(std::move(object)), [](py::object* held) {
             // After Python's end there is no GIL to take; the memory goes with the process.
             if (Py_IsInitialized() == 0) return;
-            const py::gil_scoped_acquire gil;
+            const with_gil gil;
             delete held;
           }};
 }

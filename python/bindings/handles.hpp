@@ -135,40 +135,19 @@ class container_handle {
 
 using container_ptr = std::shared_ptr<container_handle>;
 
-class process_handle {
+/// A process or an attachment: kept with its container, used by one thread at a time.
+template <class T>
+class guarded {
  public:
-  process_handle(container_ptr in, process object)
-      : container_(std::move(in)), wait_fd_(object.wait_fd()), object_(std::move(object)) {}
-
-  [[nodiscard]] const engine_ptr& in() const noexcept { return container_->in(); }
-  [[nodiscard]] int wait_fd() const noexcept { return wait_fd_; }
-  /// Runs `act(process&)` while no other thread does. Only for calls that do not block.
-  template <class F>
-  auto with(F act) {
-    process& mine = object_.get();
-    const std::lock_guard lock{guard_};
-    return act(mine);
-  }
-
- private:
-  container_ptr container_;
-  int wait_fd_;
-  owned<process> object_;
-  std::mutex guard_;
-};
-
-using process_ptr = std::shared_ptr<process_handle>;
-
-class attachment_handle {
- public:
-  attachment_handle(container_ptr in, attachment object)
-      : container_(std::move(in)), fd_(object.fd()), object_(std::move(object)) {}
+  /// `fd` is readable when there is something to learn from the object; the object keeps it open.
+  guarded(container_ptr in, T object, int fd) : container_(std::move(in)), fd_(fd), object_(std::move(object)) {}
 
   [[nodiscard]] const engine_ptr& in() const noexcept { return container_->in(); }
   [[nodiscard]] int fd() const noexcept { return fd_; }
+  /// Runs `act(T&)` while no other thread does. Only for calls that do not wait: another thread may have to signal.
   template <class F>
   auto with(F act) {
-    attachment& mine = object_.get();
+    T& mine = object_.get();
     const std::lock_guard lock{guard_};
     return act(mine);
   }
@@ -176,10 +155,22 @@ class attachment_handle {
  private:
   container_ptr container_;
   int fd_;
-  owned<attachment> object_;
+  owned<T> object_;
   std::mutex guard_;
 };
 
+using process_handle = guarded<process>;
+using process_ptr = std::shared_ptr<process_handle>;
+using attachment_handle = guarded<attachment>;
 using attachment_ptr = std::shared_ptr<attachment_handle>;
+
+inline process_ptr handle_of(const container_ptr& in, process object) {
+  const int fd = object.wait_fd();
+  return std::make_shared<process_handle>(in, std::move(object), fd);
+}
+inline attachment_ptr handle_of(const container_ptr& in, attachment object) {
+  const int fd = object.fd();
+  return std::make_shared<attachment_handle>(in, std::move(object), fd);
+}
 
 }  // namespace contain::python

@@ -21,7 +21,7 @@
 #include <utility>
 
 #include "contain/core/scope.hpp"
-#include "contain/sys/fd.hpp"
+#include "descriptor.hpp"
 #include "gil.hpp"
 
 namespace contain::python {
@@ -43,7 +43,7 @@ class mailbox {
   [[nodiscard]] int fd() const noexcept { return bell_.get(); }
 
  private:
-  sys::unique_fd bell_;  ///< eventfd
+  descriptor bell_;  ///< eventfd
   std::mutex guard_;
   std::deque<std::function<void()>> messages_;
 };

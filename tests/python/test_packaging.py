@@ -85,7 +85,7 @@ def test_wheel_works_in_a_fresh_environment(wheel: Path, tmp_path: Path) -> None
     where = tmp_path / "venv"
     venv.create(where, with_pip=True)
     python = where / "bin/python"
-    run(python, "-m", "pip", "install", "--no-index", "--no-deps", wheel)
+    run(python, "-I", "-m", "pip", "install", "--no-index", "--no-deps", wheel)  # -I: without this tree's PYTHONPATH
     environment = {"CONTAIN_ROOT": str(tmp_path / "store"), "PATH": f"{where}/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
     options = {"cwd": tmp_path, "env": environment}
     assert contain.__version__ in run(where / "bin/contain", "--version", **options)
