@@ -20,8 +20,8 @@ struct engine_options {
   std::filesystem::path root;
   log_sink log;  ///< silent when empty
 
-  /// As the command line and default_engine() do it: $CONTAIN_ROOT, else /var/lib/contain for root, else
-  /// $XDG_DATA_HOME/contain. The only place of the library that reads environment variables.
+  /// As the command line and default_engine() do it: $CONTAIN_ROOT, else /var/lib/contain for root, else contain below
+  /// $XDG_DATA_HOME or $HOME/.local/share. The only place of the library that reads environment variables.
   static engine_options from_environment();
 };
 

@@ -295,6 +295,7 @@ void examine_ids(examiner& x, const runtime::host_facts& host) {
     x.ok("ids", "root: every container gets a range of its own");
     return;
   }
+  x.missing("root", "this version starts containers as root only; images can be kept without", "run it with sudo");
   const auto user = text::cat("$(id -un)");
   if (!host.subuids || !host.subgids) {
     x.missing("subordinate ids", "this user has none in /etc/subuid or /etc/subgid",

@@ -94,6 +94,8 @@ engine_options engine_options::from_environment() {
     options.root = root;
   } else if (const auto data = value("XDG_DATA_HOME"); ::geteuid() != 0 && data.starts_with('/')) {
     options.root = fs::path{data} / "contain";
+  } else if (const auto home = value("HOME"); ::geteuid() != 0 && home.starts_with('/')) {
+    options.root = fs::path{home} / ".local/share/contain";
   }
   return options;
 }
@@ -130,6 +132,10 @@ engine::impl::~impl() {
 
 std::shared_ptr<runtime::supervisor> engine::impl::supervisor() {
   require_own_process();
+  if (::geteuid() != 0) {
+    throw error{errc::unsupported, "start a supervisor", {}, "this version runs containers as root only"}.with_hint(
+        "run it as root, with sudo for example");
+  }
   std::shared_ptr<runtime::supervisor> running;
   {
     const std::lock_guard lock{mutex_};
