@@ -50,7 +50,7 @@ def test_no_runtime_dependency() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("scikit_build_core", reason="needs scikit-build-core")
     target = tmp_path_factory.mktemp("wheel")
-    environment = dict(os.environ)
+    environment = {"CC": "cc", "CXX": "c++", **os.environ}  # as CMake calls them, and ccache goes by the name too
     if shutil.which("ccache"):  # the same sources were compiled for the build tree
         environment.setdefault("CMAKE_CXX_COMPILER_LAUNCHER", "ccache")
         environment.setdefault("CMAKE_C_COMPILER_LAUNCHER", "ccache")
