@@ -97,8 +97,8 @@ def test_open_unknown() -> None:
 
 
 def test_stop_sends_the_signal_then_kills(busybox: contain.Image) -> None:
-    with contain.Container(busybox, "sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.01; done") as c:
-        time.sleep(0.2)
+    with contain.Container(busybox, "sh", "-c", "trap 'exit 9' TERM; echo ready; while :; do sleep 0.01; done") as c:
+        next(c.logs(follow=True))
         assert c.stop(grace=20) == 9
         assert c.stop() == 9  # left as it is
     with contain.Container(busybox, "sleep", "1000") as c:  # as pid 1 it ignores SIGTERM
@@ -135,11 +135,13 @@ def test_started_twice(box: contain.Container) -> None:
 
 
 def test_restart_keeps_files(busybox: contain.Image) -> None:
-    with contain.Container(busybox, "sh", "-c", "echo x >> /tmp/runs; sleep 1000") as c:
+    with contain.Container(busybox, "sh", "-c", "echo x >> /tmp/runs; echo ready; sleep 1000") as c:
+        next(c.logs(follow=True))
         pid = c.pid
         c.restart(grace=0)
         assert c.state is State.RUNNING and c.pid != pid
-        time.sleep(0.2)
+        with c.logs(follow=True) as lines:
+            assert [next(lines).text for _ in range(2)] == ["ready", "ready"]
         assert c.exec("cat", "/tmp/runs").text == "x\nx\n"
 
 
