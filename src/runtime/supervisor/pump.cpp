@@ -161,9 +161,13 @@ void take_input(supervisor_state& sv, client& c, const unsigned char* bytes, std
   t.input_done = 0;
   flush_input(sv, t);
   if (t.input_size != 0) {
-    // Not all of it fits: this client waits, and so it holds its own sender.
+    // Not all of it fits: this client waits, and so it holds its own sender. Output that waits for it must still go:
+    // the process may read only after it has written.
     t.input_waiter = &c;
-    sv.events.unwatch(c.s);
+    if (c.first != nullptr)
+      (void)sv.events.watch(c.s, EPOLLOUT);
+    else
+      sv.events.unwatch(c.s);
   }
 }
 
