@@ -86,7 +86,10 @@ def _processes(tasks: list[pathlib.Path]) -> frozenset[str]:
         if not stat[2]:
             continue
         name, fields = stat[0].partition("(")[2], stat[2].split()
-        # A zombie has neither program nor cgroup any more: it is left over when nobody reaps it.
+        # A zombie has neither program nor cgroup any more: it is left over when nobody reaps it. One that has come to the
+        # machine's init waits for that only, and some look for their children no more than every two seconds.
+        if fields[0] == "Z" and fields[1] == "1":
+            continue
         if SUPERVISOR in _link(task / "exe") or "/contain/" in _text(task / "cgroup") or \
                 (fields[0] == "Z" and "contain" in name):
             found.append(f"{task.name} {fields[19]} {name}")
